@@ -1,0 +1,195 @@
+/**
+ * What a machine must offer for ExaProxy to run on it.
+ *
+ * The core never asks which runtime it is on: it is handed a {@link Runtime}. Each adapter implements these interfaces in
+ * this order, and the contract suite (test/contract) is what they mean in practice.
+ *
+ * Ownership of bytes, everywhere: a read lends, a write borrows.
+ */
+
+/** A place on the network: an IP address and a port, or the path of a unix-domain socket (family `unix`, port 0). */
+export interface Endpoint {
+  readonly family: 4 | 6 | 'unix'
+  /** Canonical text (RFC 5952), IPv4-mapped IPv6 unmapped, a zone id kept (`fe80::1%eth0`); or a path. */
+  readonly address: string
+  readonly port: number
+}
+
+/** Why the machine could not do it. `closed`: we closed it first; `cancelled`: we gave up waiting. */
+export type SystemFailureCode =
+  | 'refused'
+  | 'reset'
+  | 'timed-out'
+  | 'unreachable'
+  | 'in-use'
+  | 'not-available'
+  | 'denied'
+  | 'missing'
+  | 'exhausted'
+  | 'full'
+  | 'closed'
+  | 'cancelled'
+  | 'unsupported'
+  | 'other'
+
+/** The only error an adapter throws on purpose. `detail` is the machine's own words (`ECONNREFUSED`, ...). */
+export class SystemFailure extends Error {
+  readonly code: SystemFailureCode
+  readonly detail: string
+
+  constructor(code: SystemFailureCode, detail: string) {
+    super(detail === '' ? code : `${code} (${detail})`)
+    this.name = 'SystemFailure'
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/**
+ * A connected byte stream. One pull and one write may be under way at a time.
+ *
+ * It has no `return`: `break` in a `for await` leaves it open, on purpose.
+ */
+export interface Socket extends AsyncIterable<Uint8Array> {
+  readonly local: Endpoint
+  readonly peer: Endpoint
+  /**
+   * The next bytes (at least one), lent until the next pull on this socket; `done` when the peer has finished sending, or
+   * when we closed. Rejects with a SystemFailure (`reset`, `timed-out`, ...) when the connection broke. At most one chunk
+   * waits unpulled: a machine that pushes is paused behind it. The result object may be the same one every time.
+   */
+  next(): Promise<IteratorResult<Uint8Array, void>>
+  /**
+   * Send all of `bytes`. They are borrowed until it settles, which is when the machine has taken them: `undefined` at once
+   * where the kernel took them all, else a promise. Rejects (or throws) with a SystemFailure: `reset`, or `closed` after
+   * `end` or `close`.
+   */
+  write(bytes: Uint8Array): Promise<void> | void
+  /** No more will be written: what was taken is sent, then a FIN. Reading goes on. */
+  end(): void
+  /** Both directions, at once: pending pulls end (`done`), pending writes fail with `closed`. Safe to call twice. */
+  close(): void
+  /** Like `close`, but the peer sees a reset (RST) where the machine can do it: how a broken message is told. */
+  abort(): void
+  /**
+   * Move up to `limit` bytes from this socket to `to`, unseen where the machine can (splice): the same promise as a loop
+   * of next and write, which is what to do where it is absent. Gives the count moved; fewer than `limit` means the end.
+   */
+  relay?(to: Socket, limit: number): Promise<number>
+}
+
+/** A listening socket. At most `backlog` accepted connections wait unpulled; those past that are closed. */
+export interface Listener extends AsyncIterable<Socket> {
+  readonly at: Endpoint
+  /** The next connection; `done` after close. */
+  next(): Promise<IteratorResult<Socket, void>>
+  close(): void
+}
+
+export interface ListenOptions {
+  /** Length of the queue of connections not yet accepted. */
+  readonly backlog?: number
+  /** Let several processes listen on the same port (SO_REUSEPORT). */
+  readonly reusePort?: boolean
+}
+
+/** A connection being made. After `cancel`, `socket` rejects with `cancelled` (or, if it was made already, is closed). */
+export interface Connecting {
+  readonly socket: Promise<Socket>
+  cancel(): void
+}
+
+export interface ConnectOptions {
+  /** The local address to come from. Port 0: any. */
+  readonly from?: Endpoint
+}
+
+/** A connected UDP socket on a port of the kernel's choice: packets from anyone but its peer are never seen. */
+export interface Datagram extends AsyncIterable<Uint8Array> {
+  readonly local: Endpoint
+  readonly peer: Endpoint
+  /** The next packet, lent until the next pull. Rejects with `refused` where the machine tells of an ICMP error. */
+  next(): Promise<IteratorResult<Uint8Array, void>>
+  write(bytes: Uint8Array): Promise<void> | void
+  close(): void
+}
+
+/** A child process, its three pipes as sockets of one direction. */
+export interface Child {
+  readonly pid: number
+  readonly input: Pick<Socket, 'write' | 'end' | 'close'>
+  readonly output: Pick<Socket, 'next' | 'close'>
+  readonly errors: Pick<Socket, 'next' | 'close'>
+  /** The exit code; 128 + the signal's number when a signal ended it. Never rejects. */
+  readonly exited: Promise<number>
+  kill(signal: SignalName): void
+}
+
+export interface Clock {
+  /** Milliseconds, monotonic, with a fraction. Only differences mean something. */
+  now(): number
+  /** Milliseconds since 1970-01-01 UTC, for people and for logs. */
+  date(): number
+  /** Call `tick` every `ms`; gives the function that stops it. Does not keep the process alive. */
+  every(ms: number, tick: () => void): () => void
+  /** Call `ring` once after `ms`; gives the function that stops it. Not for the hot path: deadlines are numbers. */
+  after(ms: number, ring: () => void): () => void
+}
+
+/** Somewhere bytes are appended: a log file, standard output. One write at a time. */
+export interface Appender {
+  /** Settles when the machine has taken all of `bytes`; rejects with `full`, `denied`, ... */
+  write(bytes: Uint8Array): Promise<void>
+  close(): Promise<void>
+}
+
+export interface FileStatus {
+  readonly size: number
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly modified: number
+  readonly folder: boolean
+}
+
+/** All of them reject with a SystemFailure: `missing`, `denied`, `full`, ... */
+export interface Files {
+  read(path: string): Promise<Uint8Array>
+  /** Replaces the whole file at once (written aside, then renamed). */
+  write(path: string, bytes: Uint8Array): Promise<void>
+  /** Opened for appending, made when missing. */
+  append(path: string): Promise<Appender>
+  list(path: string): Promise<string[]>
+  /** `null` when there is nothing there. */
+  status(path: string): Promise<FileStatus | null>
+  remove(path: string): Promise<void>
+}
+
+export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'
+
+export interface Runtime {
+  readonly name: 'node' | 'deno' | 'bun' | 'memory'
+  readonly version: string
+  readonly clock: Clock
+  readonly files: Files
+  /** What follows the program's name on the command line. */
+  readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly output: Appender
+  readonly errors: Appender
+  /** Rejects with `in-use`, `denied` (a port below 1024), `not-available` (not an address of this machine), ... */
+  listen(at: Endpoint, options?: ListenOptions): Promise<Listener>
+  /** To an address, never to a name: names are resolved in the core. */
+  connect(to: Endpoint, options?: ConnectOptions): Connecting
+  datagram(to: Endpoint, from?: Endpoint): Promise<Datagram>
+  spawn(command: readonly string[], environment?: Readonly<Record<string, string>>): Child
+  /** Fill `bytes` with unpredictable ones. */
+  random(bytes: Uint8Array): void
+  /** Call `heard` at each such signal, instead of what it does by default; gives the function that stops it. */
+  signal(name: SignalName, heard: () => void): () => void
+  /** The IP addresses of this machine's interfaces, canonical text. */
+  addresses(): string[]
+  /** Resident memory of this process, bytes. */
+  memory(): number
+  readonly pid: number
+  readonly host: string
+  exit(code: number): never
+}
