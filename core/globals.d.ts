@@ -1,0 +1,14 @@
+/**
+ * All that core/ may use of a runtime's globals beyond the language itself: what Node, Deno and Bun agree on to the letter.
+ * It is written out here because the runtimes' own type packages bring everything else along.
+ */
+
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>
+  encodeInto(text: string, into: Uint8Array): { read: number; written: number }
+}
+
+declare class TextDecoder {
+  constructor(label?: 'utf-8', options?: { fatal?: boolean; ignoreBOM?: boolean })
+  decode(bytes?: Uint8Array, options?: { stream?: boolean }): string
+}
