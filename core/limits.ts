@@ -23,3 +23,23 @@ export const INTERIM_COUNT = 32
 
 /** One read, and one pooled buffer to gather small writes in: a copy of it costs less than a system call. */
 export const BUFFER_SIZE = 65_536
+/** What is gathered into one write: a head and a small body. More would be held for each client that does not read. */
+export const GATHER_SIZE = 16_384
+
+// Reaching the origin
+
+/** How long the favoured family may take to resolve once the other has, milliseconds (RFC 8305 section 8). */
+export const RESOLUTION_DELAY = 50
+/** How long an attempt has before the next address is tried beside it, milliseconds (RFC 8305 section 8). */
+export const ATTEMPT_DELAY = 250
+/** Addresses of one name tried for one request. */
+export const ATTEMPTS = 12
+
+// Logs
+
+/** Lines are handed to the machine when this much waits (or at the sweep). One write that fails loses no more than this. */
+export const LOG_PIECE = 65_536
+/** Lines that wait while the machine is slow or the disk is full: half a minute at a thousand lines a second. */
+export const LOG_BACKLOG = 4_194_304
+/** How long a stop waits for a log that does not move, ms: a paused terminal must not keep the process. */
+export const LOG_CLOSE_WAIT = 2000

@@ -1,0 +1,92 @@
+/** One side of a connection as HTTP messages: a parser, and the socket that feeds it. */
+
+import { Failure } from '../failure.ts'
+import type { Socket } from '../runtime.ts'
+import { SystemFailure } from '../runtime.ts'
+import type { HttpParser, MessageEvent } from '../http/parser.ts'
+
+type Pulled = IteratorResult<Uint8Array, void>
+
+/** What the machine said, for the detail of a failure; what is no SystemFailure is a bug and goes on as it is. */
+export function machineWords(error: unknown): string {
+  if (error instanceof SystemFailure) return error.message
+  throw error
+}
+
+function nothing(): void {}
+
+export class Messages {
+  readonly socket: Socket
+  readonly parser: HttpParser
+  /** Bytes that have come, heads included. */
+  received = 0
+  /** The sender has ended: what is here is all there will be. */
+  ended = false
+  readonly #blame: 'client-left' | 'origin-left'
+  #pull: Promise<Pulled> | null = null
+
+  constructor(socket: Socket, parser: HttpParser, blame: 'client-left' | 'origin-left') {
+    this.socket = socket
+    this.parser = parser
+    this.#blame = blame
+  }
+
+  /** The next event from what is here; never waits. Throws what {@link HttpParser.next} throws. */
+  next(): MessageEvent {
+    return this.parser.next()
+  }
+
+  /**
+   * The next bytes, on their way. Hand what it gives to {@link fed}: two steps, because that saves a promise for each
+   * exchange. A rejection is the socket's own; {@link refill} says it in our words.
+   */
+  pull(): Promise<Pulled> {
+    const pull = this.#pull
+    if (pull === null) return this.socket.next()
+    this.#pull = null
+    return pull
+  }
+
+  fed(pulled: Pulled): void {
+    if (pulled.done === true) {
+      this.ended = true
+      this.parser.finish()
+    } else {
+      this.received += pulled.value.length
+      this.parser.feed(pulled.value)
+    }
+  }
+
+  /** Wait for more bytes after `need-data`. @throws Failure client-left or origin-left when the connection broke. */
+  async refill(): Promise<void> {
+    let pulled: Pulled
+    try {
+      pulled = await this.pull()
+    } catch (error) {
+      throw new Failure(this.#blame, machineWords(error))
+    }
+    this.fed(pulled)
+  }
+
+  /**
+   * Begin the next pull now, to hear of what happens while nobody waits for it: `came` when bytes or the end have come,
+   * `broke` when the connection broke. What came waits for the next {@link pull}.
+   */
+  watch(came: () => void, broke: () => void): void {
+    if (this.#pull !== null) return
+    this.#pull = this.socket.next()
+    this.#pull.then(came, broke)
+  }
+
+  get watched(): boolean {
+    return this.#pull !== null
+  }
+
+  /** The socket for other use (a tunnel): what was received and not consumed, and the pull that is under way. */
+  detach(): { rest: Uint8Array; pull: Promise<Pulled> | null } {
+    const pull = this.#pull
+    this.#pull = null
+    pull?.catch(nothing)
+    return { rest: this.parser.rest(), pull }
+  }
+}

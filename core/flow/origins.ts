@@ -1,0 +1,178 @@
+/** Connections to origins: made, kept while they may be of use, and given to one exchange at a time. */
+
+import { HttpParser } from '../http/parser.ts'
+import type { Socket } from '../runtime.ts'
+import type { Deadlines, Timed } from './deadlines.ts'
+import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
+import { Messages } from './messages.ts'
+import { Outbox } from './outbox.ts'
+
+/** A connection to an origin, with what reads from it and what writes to it. */
+export class OriginConnection implements Timed {
+  readonly socket: Socket
+  readonly messages: Messages
+  readonly outbox: Outbox
+  readonly origin: Origin
+  deadline = 0
+  slot = -1
+  /** Requests sent on it. */
+  requests = 0
+  kept = false
+  readonly #origins: Origins
+  readonly #stirred = (): void => {
+    // Bytes nobody asked for, the end, or a reset: of no use any more, and never to be taken for an answer (RFC 9112 9.2).
+    if (this.kept) this.#origins.discard(this)
+  }
+
+  constructor(socket: Socket, origin: Origin, origins: Origins) {
+    this.socket = socket
+    this.origin = origin
+    this.#origins = origins
+    this.messages = new Messages(socket, new HttpParser('response'), 'origin-left')
+    this.outbox = new Outbox(socket, 'origin-left')
+  }
+
+  /** The next pull begins while nobody waits, so that an origin that closes is noticed. */
+  watch(): void {
+    this.messages.watch(this.#stirred, this.#stirred)
+  }
+
+  expired(): void {
+    if (this.kept) this.#origins.discard(this)
+  }
+}
+
+/** One host and port, and the connections kept to it. The last one used is the first to be used again. */
+export class Origin implements Destination {
+  readonly key: string
+  readonly host: string
+  readonly port: number
+  readonly guarded: boolean
+  family: 4 | 6 | 0 = 0
+  readonly kept: OriginConnection[] = []
+  /** Connections in use. */
+  active = 0
+  /** It can be found by its key; one that cannot serves those who hold it, and no others. */
+  listed = true
+
+  constructor(key: string, host: string, port: number, guarded: boolean) {
+    this.key = key
+    this.host = host
+    this.port = port
+    this.guarded = guarded
+  }
+}
+
+export interface PoolLimits {
+  readonly idle_timeout: number
+  readonly idle_per_origin: number
+  readonly idle_total: number
+}
+
+export class Origins {
+  readonly #dialler: Dialler
+  readonly #deadlines: Deadlines
+  readonly #limits: PoolLimits
+  readonly #byKey = new Map<string, Origin>()
+  #kept = 0
+  #closed = false
+  /** Connections made, and connections given out again. */
+  made = 0
+  reused = 0
+
+  constructor(dialler: Dialler, deadlines: Deadlines, limits: PoolLimits) {
+    this.#dialler = dialler
+    this.#deadlines = deadlines
+    this.#limits = limits
+  }
+
+  /** Connections that wait for their next request. */
+  get kept(): number {
+    return this.#kept
+  }
+
+  /** `host` in policy form. What the operator chose (`guarded` false) never shares a connection with what clients chose. */
+  find(host: string, port: number, guarded: boolean): Origin {
+    const key = guarded ? `${host} ${port}` : `${host} ${port} operator`
+    let origin = this.#byKey.get(key)
+    if (origin === undefined) {
+      origin = new Origin(key, host, port, guarded)
+      this.#byKey.set(key, origin)
+    }
+    return origin
+  }
+
+  /** A kept connection, or null. It must be given back with {@link give} or {@link discard}. */
+  take(origin: Origin): OriginConnection | null {
+    const connection = origin.kept.pop()
+    if (connection === undefined) return null
+    connection.kept = false
+    connection.deadline = 0
+    this.#kept--
+    this.reused++
+    origin.active++
+    return connection
+  }
+
+  /** Begin to connect. Hand the socket to {@link connection}. @see Dialler.reach for the failures. */
+  reach(origin: Origin, timings: DialTimings): Race {
+    return this.#dialler.reach(origin, timings)
+  }
+
+  connection(socket: Socket, origin: Origin): OriginConnection {
+    const connection = new OriginConnection(socket, origin, this)
+    this.#deadlines.add(connection)
+    this.made++
+    origin.active++
+    return connection
+  }
+
+  /** Keep it for the next request: its last response was complete, and it may live (RFC 9112 9.3). */
+  give(connection: OriginConnection): void {
+    const { origin } = connection
+    const full = origin.kept.length >= this.#limits.idle_per_origin || this.#kept >= this.#limits.idle_total
+    if (this.#closed || full || !origin.listed) {
+      this.discard(connection)
+      return
+    }
+    origin.active--
+    connection.kept = true
+    connection.deadline = this.#deadlines.after(this.#limits.idle_timeout)
+    origin.kept.push(connection)
+    this.#kept++
+    connection.watch()
+  }
+
+  /** Close it, in use or kept. Safe to call twice. */
+  discard(connection: OriginConnection): void {
+    connection.socket.close()
+    this.release(connection)
+  }
+
+  /** Let go of it without closing its socket, which somebody else (a tunnel) has taken over. Safe to call twice. */
+  release(connection: OriginConnection): void {
+    if (connection.slot === -1) return
+    this.#deadlines.remove(connection)
+    connection.outbox.discard()
+    const { origin } = connection
+    if (connection.kept) {
+      connection.kept = false
+      origin.kept.splice(origin.kept.indexOf(connection), 1)
+      this.#kept--
+    } else {
+      origin.active--
+    }
+    if (origin.active === 0 && origin.kept.length === 0) {
+      origin.listed = false
+      if (this.#byKey.get(origin.key) === origin) this.#byKey.delete(origin.key)
+    }
+  }
+
+  /** Close what is kept, and keep nothing from now on. */
+  close(): void {
+    this.#closed = true
+    for (const origin of [...this.#byKey.values()]) {
+      for (const connection of [...origin.kept]) this.discard(connection)
+    }
+  }
+}

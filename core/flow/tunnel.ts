@@ -1,0 +1,68 @@
+/** Bytes both ways after CONNECT or 101: no parser, no copy, and each direction ends on its own. */
+
+import type { Socket } from '../runtime.ts'
+import { SystemFailure } from '../runtime.ts'
+
+type Pull = Promise<IteratorResult<Uint8Array, void>>
+
+/** One end of a tunnel as it is when the tunnel begins. */
+export interface TunnelEnd {
+  readonly socket: Socket
+  /** Bytes that came from this end already, for the other. */
+  readonly rest: Uint8Array
+  /** A pull that is under way already. */
+  readonly pull: Pull | null
+}
+
+export interface TunnelTotals {
+  /** Bytes from the client, and from the origin. */
+  up: number
+  down: number
+}
+
+/**
+ * Carry bytes between two ends until both have ended, or either broke. An end is passed on as a half-close, a reset as a
+ * reset. `progress` is called for each chunk. Counts into `totals` as it goes; never rejects. Gives the machine's words for
+ * what broke it, or ''.
+ */
+export async function tunnel(
+  client: TunnelEnd,
+  origin: TunnelEnd,
+  totals: TunnelTotals,
+  progress: (ended: boolean) => void,
+): Promise<string> {
+  let broken = ''
+  const carry = async (from: TunnelEnd, to: Socket, up: boolean): Promise<void> => {
+    try {
+      if (from.rest.length > 0) {
+        if (up) totals.up += from.rest.length
+        else totals.down += from.rest.length
+        await to.write(from.rest)
+      }
+      let pull = from.pull ?? from.socket.next()
+      for (;;) {
+        const pulled = await pull
+        if (pulled.done === true) break
+        const size = pulled.value.length
+        const taken = to.write(pulled.value)
+        if (taken !== undefined) await taken
+        if (up) totals.up += size
+        else totals.down += size
+        progress(false)
+        pull = from.socket.next()
+      }
+      to.end()
+      progress(true)
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error
+      // The other direction ends by this too; its own complaint (`closed`) says nothing more.
+      if (broken === '') broken = error.message
+      from.socket.abort()
+      to.abort()
+    }
+  }
+  await Promise.all([carry(client, origin.socket, true), carry(origin, client.socket, false)])
+  client.socket.close()
+  origin.socket.close()
+  return broken
+}
