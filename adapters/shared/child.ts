@@ -1,0 +1,95 @@
+/** Child processes, by node:child_process. */
+import { type ChildProcess, spawn as start } from 'node:child_process'
+import { constants } from 'node:os'
+import process from 'node:process'
+import type { Readable, Writable } from 'node:stream'
+import type { Child, SignalName } from '../../core/runtime.ts'
+import { closed, systemFailure } from './failure.ts'
+import { Pushed } from './pushed.ts'
+
+/** What a shell answers when there is no such program, and when it may not be run. */
+const NOT_FOUND = 127
+const NOT_RUNNABLE = 126
+
+/** What the child writes. */
+class ChildOutput extends Pushed {
+  private readonly pipe: Readable
+
+  constructor(pipe: Readable) {
+    super(true)
+    this.pipe = pipe
+    pipe.pause()
+    pipe.on('data', (chunk: Uint8Array) => this.deliver(chunk))
+    pipe.on('end', () => this.finish())
+    pipe.on('error', (error) => this.fail(systemFailure(error)))
+    pipe.on('close', () => this.finish())
+  }
+
+  protected pause(): void {
+    this.pipe.pause()
+  }
+
+  protected resume(): void {
+    this.pipe.resume()
+  }
+
+  close(): void {
+    this.drop()
+    this.pipe.destroy()
+  }
+}
+
+/** What the child reads. */
+class ChildInput {
+  private readonly pipe: Writable
+  private ended = false
+  private broken: Error | null = null
+
+  constructor(pipe: Writable) {
+    this.pipe = pipe
+    pipe.on('error', (error) => this.broken = error)
+  }
+
+  write(bytes: Uint8Array): Promise<void> | void {
+    if (this.ended) throw closed()
+    if (this.broken !== null) throw systemFailure(this.broken)
+    return new Promise((resolve, reject) => {
+      this.pipe.write(bytes, (error) => {
+        if (!error) resolve()
+        else reject(this.ended ? closed() : systemFailure(error))
+      })
+    })
+  }
+
+  end(): void {
+    if (this.ended) return
+    this.ended = true
+    this.pipe.end()
+  }
+
+  close(): void {
+    this.ended = true
+    this.pipe.destroy()
+  }
+}
+
+/** A program that cannot be started is a child without output that exits with the shell's code for it. */
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.on('exit', (code, signal) => resolve(signal === null ? code ?? 1 : 128 + constants.signals[signal]))
+    child.on('error', (error) => resolve(systemFailure(error).code === 'denied' ? NOT_RUNNABLE : NOT_FOUND))
+  })
+}
+
+export function spawn(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
+  const [program, ...rest] = command
+  const child = start(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] })
+  return {
+    pid: child.pid ?? 0,
+    input: new ChildInput(child.stdin),
+    output: new ChildOutput(child.stdout),
+    errors: new ChildOutput(child.stderr),
+    exited: exitOf(child),
+    kill: (signal: SignalName) => void child.kill(signal),
+  }
+}

@@ -1,0 +1,24 @@
+/** Time. The timers are those of node:timers everywhere: Deno's own give numbers, which cannot be unref'ed alone. */
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import type { Clock } from '../../core/runtime.ts'
+
+/** The longest timer there is (2^31 - 1 ms, 24.8 days); a longer one would ring at once. */
+const LONGEST = 2_147_483_647
+
+export const clock: Clock = {
+  now: () => performance.now(),
+
+  date: () => Date.now(),
+
+  every(ms, tick) {
+    const timer = setInterval(tick, Math.min(ms, LONGEST))
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+
+  after(ms, ring) {
+    const timer = setTimeout(ring, Math.min(ms, LONGEST))
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
