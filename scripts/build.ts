@@ -1,36 +1,34 @@
 /**
  * `npm run build`: the program as one file that Node 20 runs, .build/exaproxy.mjs, with its source map beside it.
- * Built aside and renamed, so that a program started meanwhile never reads half a file.
+ * Written aside and renamed, so that a program started meanwhile never reads half a file.
  */
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const folder = join(root, '.build')
-const aside = join(folder, `build-${process.pid}`)
 
-mkdirSync(aside, { recursive: true })
-try {
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['adapters/main.ts'],
-    outfile: join(aside, 'exaproxy.mjs'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    // #runtime: neither `deno` nor `bun` is a condition here, so it is the node adapter.
-    conditions: [],
-    sourcemap: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-  })
-  renameSync(join(aside, 'exaproxy.mjs.map'), join(folder, 'exaproxy.mjs.map'))
-  renameSync(join(aside, 'exaproxy.mjs'), join(folder, 'exaproxy.mjs'))
-} finally {
-  rmSync(aside, { recursive: true, force: true })
+const { outputFiles } = await build({
+  absWorkingDir: root,
+  entryPoints: ['adapters/main.ts'],
+  outfile: '.build/exaproxy.mjs',
+  write: false,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+})
+
+mkdirSync(join(root, '.build'), { recursive: true })
+// The program last: it is what says whether the build is fresh.
+for (const { path, contents } of outputFiles.toSorted((a, b) => b.path.length - a.path.length)) {
+  const aside = `${path}.${process.pid}`
+  writeFileSync(aside, contents)
+  renameSync(aside, path)
+  console.log(`${relative(root, path)}: ${Math.round(contents.length / 1024)} KB`)
 }
-console.log(`.build/exaproxy.mjs: ${(statSync(join(folder, 'exaproxy.mjs')).size / 1024).toFixed(0)} KB`)
