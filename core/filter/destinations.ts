@@ -1,0 +1,130 @@
+/**
+ * May this address be dialled? Judged on the very address about to be dialled, once per dial, so that no name, rebinding
+ * answer or way of writing gets round it.
+ *
+ *  1. what is no IP address is refused;
+ *  2. `deny` networks always win, also over an IPv4 address carried inside an IPv6 one;
+ *  3. this machine's own addresses are refused, unless `allow_local` names them;
+ *  4. everything else may be dialled.
+ */
+
+import {
+  type Address,
+  addressOf,
+  contains,
+  formatAddress,
+  formatNetwork,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from '../bytes/address.ts'
+import type { OutgoingSettings, PortRange } from '../config/settings.ts'
+
+type Refusal = 'destination-refused' | 'local-refused'
+
+interface Exception {
+  /** `null`: any address. */
+  readonly network: Network | null
+  readonly ports: PortRange | null
+}
+
+function network(text: string): Network {
+  const parsed = parseNetwork(text)
+  // The schema has checked it: going on without a rule of safety would be worse than stopping.
+  if (parsed === null) throw new TypeError(`Cannot read the network ${JSON.stringify(text)}`)
+  return parsed
+}
+
+/** Loopback, and "this host on this network" (RFC 1122 3.2.1.3), which Linux takes for loopback when dialled. */
+const LOOPBACK = ['127.0.0.0/8', '0.0.0.0/8', '::1', '::'].map(network)
+
+/** IPv6 prefixes that carry an IPv4 address, and the byte where it starts. Mapped addresses are IPv4 already. */
+const CARRIERS: readonly { readonly network: Network; readonly at: number }[] = [
+  { network: network('64:ff9b::/96'), at: 12 }, // NAT64, RFC 6052
+  { network: network('64:ff9b:1::/48'), at: 12 }, // NAT64 of one's own, RFC 8215, with a /96 inside it
+  { network: network('2002::/16'), at: 2 }, // 6to4, RFC 3056
+  { network: network('::/96'), at: 12 }, // IPv4-compatible, RFC 4291 2.5.5.1
+]
+
+/** The IPv4 address inside an IPv6 one, or `null`. */
+function carried(address: Address): Address | null {
+  if (address.family === 4) return null
+  for (const { network, at } of CARRIERS) {
+    if (contains(network, address)) return addressOf(address.bytes.slice(at, at + 4))
+  }
+  return null
+}
+
+/** Without a zone: an address of ours is ours on any link. */
+function key(address: Address): string {
+  return formatAddress(address.zone === '' ? address : { ...address, zone: '' })
+}
+
+export class Destinations {
+  readonly #deny: readonly Network[]
+  readonly #exceptions: readonly Exception[]
+  #locals: ReadonlySet<string> = new Set()
+
+  /** `locals`: the addresses of this machine's interfaces. Throws a TypeError for a network that cannot be read. */
+  constructor(outgoing: Pick<OutgoingSettings, 'deny' | 'allow_local'>, locals: readonly string[]) {
+    this.#deny = outgoing.deny.map(network)
+    this.#exceptions = outgoing.allow_local.map((pattern) => ({
+      network: pattern.address === '*' ? null : network(pattern.address),
+      ports: pattern.ports,
+    }))
+    this.refresh(locals)
+  }
+
+  /** The interfaces have other addresses now. */
+  refresh(locals: readonly string[]): void {
+    const set = new Set<string>()
+    for (const text of locals) {
+      const address = parseAddress(text)
+      if (address !== null) set.add(key(address))
+    }
+    this.#locals = set
+  }
+
+  /** Why not to dial this address, or `null`. */
+  refuses(address: string, port: number): Refusal | null {
+    const outer = parseAddress(address)
+    if (outer === null) return 'destination-refused'
+    const inner = carried(outer)
+    if (this.#denied(outer) || (inner !== null && this.#denied(inner))) return 'destination-refused'
+    if (this.#isLocal(outer) && !this.#excepted(outer, port)) return 'local-refused'
+    // `::1` and `::` are themselves, not carriers of 0.0.0.1 and 0.0.0.0: an exception for `::1` is enough.
+    if (inner !== null && !this.#isLocal(outer) && this.#isLocal(inner) && !this.#excepted(inner, port)) {
+      return 'local-refused'
+    }
+    return null
+  }
+
+  /** The `deny` network that refuses this address, for the log, or `null`. */
+  rule(address: string): string | null {
+    const outer = parseAddress(address)
+    if (outer === null) return null
+    const inner = carried(outer)
+    for (const denied of this.#deny) {
+      if (contains(denied, outer) || (inner !== null && contains(denied, inner))) return formatNetwork(denied)
+    }
+    return null
+  }
+
+  #denied(address: Address): boolean {
+    for (const denied of this.#deny) if (contains(denied, address)) return true
+    return false
+  }
+
+  #isLocal(address: Address): boolean {
+    for (const loopback of LOOPBACK) if (contains(loopback, address)) return true
+    return this.#locals.has(key(address))
+  }
+
+  #excepted(address: Address, port: number): boolean {
+    for (const { network, ports } of this.#exceptions) {
+      if (ports !== null && (port < ports.first || port > ports.last)) continue
+      if (network === null || contains(network, address)) return true
+    }
+    return false
+  }
+}
