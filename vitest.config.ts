@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+/** Live tests of a part of the core beside real peers, not of the whole program: these run inside each runtime. */
+const PEERS = ['test/live/dns*.test.ts', 'test/live/log*.test.ts']
+
 /**
- * Three projects: `unit` (no network beyond what a test makes in memory), `contract` (each adapter against core/runtime.ts)
- * and `live` (the real program, and real peers, over sockets). The first two run inside every runtime; scripts/test.ts says how.
+ * Four projects: `unit` (no network but what a test makes itself), `contract` (each adapter against core/runtime.ts), `peers`
+ * (above) and `live` (the real program over sockets). All but the last run inside every runtime; scripts/test.ts says how.
  */
 export default defineConfig({
   test: {
@@ -16,7 +19,8 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/contract/**', 'test/live/**'] },
       },
       { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'] } },
-      { extends: true, test: { name: 'live', include: ['test/live/**/*.test.ts'] } },
+      { extends: true, test: { name: 'peers', include: PEERS } },
+      { extends: true, test: { name: 'live', include: ['test/live/**/*.test.ts'], exclude: PEERS } },
     ],
   },
 })

@@ -1,0 +1,284 @@
+/**
+ * `npm test`: every test on every runtime, one table, and one last line: `N passed, N failed`, with `, N skipped` when any were.
+ *
+ *   --runtime node,bun     only these (node20, node, deno, bun, exe)
+ *   --only unit,live       only these kinds (unit, contract, peers, live)
+ *   what is left           goes to vitest: the beginning of a test file's path, -t NAME
+ *
+ * Unit, contract and peers tests run inside Node, Deno and Bun. The live ones drive the program from outside, so vitest stays on
+ * Node and EXAPROXY_TEST_PROGRAM says which program it is: the Node 20 build, the source on each runtime, the Bun executable.
+ * With CI set, a test may be skipped only for a reason that is in ALLOWED_SKIPS.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { delimiter, dirname, join, relative } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const bin = join(root, 'node_modules/.bin')
+const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+
+/** A run that says nothing for this long hangs: the longest test ends well before. Milliseconds. */
+const SILENCE = 240_000
+
+/** What may be skipped in CI: a part of the test's full title (which has the reason in it, too), and why that is right. */
+const ALLOWED_SKIPS: readonly { runtime?: Runtime; title: string; reason: string }[] = []
+
+type Runtime = 'node20' | 'node' | 'deno' | 'bun' | 'exe'
+type Kind = 'unit' | 'contract' | 'peers' | 'live'
+
+const RUNTIMES: readonly Runtime[] = ['node20', 'node', 'deno', 'bun', 'exe']
+const KINDS: readonly Kind[] = ['unit', 'contract', 'peers', 'live']
+
+const INSIDE: Partial<Record<Runtime, readonly string[]>> = {
+  node: [join(bin, 'node'), vitest],
+  deno: [join(bin, 'deno'), 'run', '--quiet', '--allow-all', vitest],
+  bun: [join(bin, 'bun'), '--bun', vitest],
+}
+
+interface Run {
+  readonly runtime: Runtime
+  readonly kinds: readonly Kind[]
+  readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+interface Outcome {
+  readonly run: Run
+  passed: number
+  failed: number
+  skipped: number
+  seconds: number
+  /** What a person must know, one line each. */
+  readonly notes: string[]
+}
+
+/** The JSON report of vitest, as far as it is read here. */
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: 'passed' | 'failed'
+    readonly message: string
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
+  }[]
+}
+
+function plan(runtimes: readonly Runtime[], kinds: readonly Kind[], rest: readonly string[]): Run[] {
+  const runs: Run[] = []
+  const add = (runtime: Runtime, chosen: readonly Kind[], host: readonly string[], environment = {}) => {
+    if (chosen.length === 0 || !runtimes.includes(runtime)) return
+    const projects = chosen.flatMap((kind) => ['--project', kind])
+    runs.push({ runtime, kinds: chosen, command: [...host, 'run', ...projects, ...rest], environment })
+  }
+  for (const runtime of ['node', 'deno', 'bun'] as const) {
+    add(runtime, kinds.filter((kind) => kind !== 'live'), INSIDE[runtime]!)
+  }
+  for (const runtime of RUNTIMES) {
+    add(runtime, kinds.filter((kind) => kind === 'live'), INSIDE.node!, { EXAPROXY_TEST_PROGRAM: runtime })
+  }
+  return runs
+}
+
+/** Builds what the live tests of these runtimes drive; gives the words of what could not be built. */
+function build(runtimes: ReadonlySet<Runtime>): string[] {
+  const wanted: [Runtime, string[]][] = [
+    ['node20', ['scripts/build.ts']],
+    ['exe', ['scripts/package/main.ts', 'bun']],
+  ]
+  const problems: string[] = []
+  for (const [runtime, command] of wanted) {
+    if (!runtimes.has(runtime)) continue
+    const { status } = spawnSync(join(bin, 'node'), command, { cwd: root, stdio: 'inherit' })
+    if (status !== 0) problems.push(`${command.join(' ')} failed, so ${runtime} cannot be tested`)
+  }
+  return problems
+}
+
+/** The Node of the machine, where it is one that cannot run the source; empty otherwise. */
+function oldNode(): string {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (folder === bin) continue
+    const { status, stdout } = spawnSync(join(folder, 'node'), ['--version'], { encoding: 'utf8' })
+    if (status !== 0) continue
+    const [major, minor] = stdout.slice(1).split('.').map(Number)
+    if (major! < 22 || (major === 22 && minor! < 18)) return join(folder, 'node')
+  }
+  return ''
+}
+
+let current: number | undefined
+
+function endRun(): void {
+  try {
+    if (current !== undefined) process.kill(-current, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}
+
+function perform(run: Run, file: string): Promise<{ code: number | null; silent: boolean }> {
+  const [command, ...args] = [...run.command, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  return new Promise((resolve) => {
+    // A group of its own, so that what a test started ends with it.
+    const child = spawn(command!, args, {
+      cwd: root,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: bin + delimiter + process.env.PATH, ...run.environment },
+    })
+    current = child.pid
+    let silent = false
+    const stop = () => {
+      silent = true
+      endRun()
+    }
+    let timer = setTimeout(stop, SILENCE)
+    const hear = (to: NodeJS.WriteStream) => (bytes: Uint8Array) => {
+      to.write(bytes)
+      clearTimeout(timer)
+      timer = setTimeout(stop, SILENCE)
+    }
+    child.stdout.on('data', hear(process.stdout))
+    child.stderr.on('data', hear(process.stderr))
+    child.on('error', () => resolve({ code: 127, silent }))
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      endRun()
+      current = undefined
+      resolve({ code, silent })
+    })
+  })
+}
+
+function count(outcome: Outcome, report: Report): void {
+  for (const { name, status, assertionResults } of report.testResults) {
+    const path = relative(root, name)
+    let failed = 0
+    for (const test of assertionResults) {
+      if (test.status === 'passed') outcome.passed++
+      else if (test.status === 'failed') failed++
+      else if (process.env.CI && !allowed(outcome.run.runtime, test.fullName)) {
+        failed++
+        outcome.notes.push(`skipped in CI, so failed: ${path}: ${test.fullName}`)
+      } else {
+        outcome.skipped++
+        outcome.notes.push(`skipped: ${path}: ${test.fullName}`)
+      }
+    }
+    if (status === 'failed' && failed === 0) {
+      failed = 1
+      outcome.notes.push(`${path} could not be run`)
+    }
+    outcome.failed += failed
+  }
+}
+
+const allowed = (runtime: Runtime, title: string): boolean =>
+  ALLOWED_SKIPS.some((skip) => title.includes(skip.title) && (skip.runtime ?? runtime) === runtime)
+
+async function test(run: Run): Promise<Outcome> {
+  console.log(`\n== ${run.kinds.join(', ')} on ${run.runtime}`)
+  const outcome: Outcome = { run, passed: 0, failed: 0, skipped: 0, seconds: 0, notes: [] }
+  const file = join(root, `.build/test/${run.runtime}-${run.kinds.join('-')}.json`)
+  rmSync(file, { force: true })
+  const started = performance.now()
+  const { code, silent } = await perform(run, file)
+  outcome.seconds = (performance.now() - started) / 1000
+  if (silent) outcome.notes.push(`ended because it said nothing for ${SILENCE / 1000} s`)
+  try {
+    count(outcome, JSON.parse(readFileSync(file, 'utf8')) as Report)
+  } catch {
+    outcome.notes.push('gave no report')
+  }
+  if (code !== 0 && outcome.failed === 0) {
+    outcome.failed = 1
+    outcome.notes.push(`vitest ended with ${code}, though no test failed`)
+  } else if (outcome.passed + outcome.skipped === 0 && outcome.failed === 0) {
+    outcome.failed = 1
+    outcome.notes.push('no test was found')
+  }
+  return outcome
+}
+
+function choice<Name extends string>(names: readonly Name[], text: string | undefined): Name[] {
+  if (text === undefined) return [...names]
+  const wanted = text.split(',')
+  for (const name of wanted) {
+    if (!names.includes(name as Name)) {
+      console.error(`test: ${name} is none of ${names.join(', ')}`)
+      process.exit(64)
+    }
+  }
+  return names.filter((name) => wanted.includes(name))
+}
+
+const { values, tokens } = parseArgs({
+  options: { runtime: { type: 'string' }, only: { type: 'string' } },
+  strict: false,
+  tokens: true,
+})
+// What is neither of the two options is vitest's, in the order given.
+const ours = new Set(
+  tokens.flatMap((token) =>
+    token.kind === 'option' && (token.name === 'runtime' || token.name === 'only')
+      ? token.inlineValue ? [token.index] : [token.index, token.index + 1]
+      : []
+  ),
+)
+const rest = process.argv.slice(2).filter((word, index) => !ours.has(index) && word !== '--')
+
+const kinds = choice(KINDS, values.only as string | undefined)
+let runtimes = choice(RUNTIMES, values.runtime as string | undefined)
+
+process.on('SIGINT', () => {
+  endRun()
+  process.exit(130)
+})
+process.on('SIGTERM', () => {
+  endRun()
+  process.exit(143)
+})
+process.on('exit', endRun)
+
+mkdirSync(join(root, '.build/test'), { recursive: true })
+const notes: string[] = []
+let passed = 0
+let failed = 0
+let skipped = 0
+
+if (kinds.includes('live')) {
+  const old = oldNode()
+  if (old !== '') process.env.EXAPROXY_TEST_NODE20 = old
+  else if (runtimes.includes('node20')) {
+    runtimes = runtimes.filter((name) => name !== 'node20')
+    notes.push('node20: not tested, there is no Node before 22.18 on this machine')
+    if (process.env.CI) failed++
+    else skipped++
+  }
+  const problems = build(new Set(runtimes))
+  failed += problems.length
+  notes.push(...problems)
+}
+
+const outcomes: Outcome[] = []
+for (const run of plan(runtimes, kinds, rest)) outcomes.push(await test(run))
+
+console.log('\nruntime  tests                   passed  failed  skipped  seconds')
+for (const { run, ...outcome } of outcomes) {
+  passed += outcome.passed
+  failed += outcome.failed
+  skipped += outcome.skipped
+  const numbers = [outcome.passed, outcome.failed, outcome.skipped, Math.round(outcome.seconds)]
+  console.log(
+    run.runtime.padEnd(9) + run.kinds.join(', ').padEnd(22) +
+      numbers.map((n, i) => `${n}`.padStart(i === 0 ? 8 : i === 1 ? 8 : 9)).join(''),
+  )
+  notes.push(...outcome.notes.map((note) => `${run.runtime}: ${note}`))
+}
+for (const note of new Set(notes)) console.log(note)
+if (passed + failed === 0) failed = 1
+
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.exitCode = failed === 0 ? 0 : 1
