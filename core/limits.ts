@@ -16,6 +16,10 @@ export const LEADING_LINES = 4
 export const CHUNK_EXTENSIONS_SIZE = 4096
 /** Trailer fields of one message, in all. */
 export const TRAILERS_SIZE = 16_384
+/** Options of Connection in one head: each is looked for among all fields. Browsers name two. */
+export const CONNECTION_OPTIONS = 32
+/** Hexadecimal digits of a chunk size: 2^53 - 1 has 14, and leading zeros should not come without end. */
+export const CHUNK_SIZE_DIGITS = 16
 /** Interim (1xx) responses before a final one. */
 export const INTERIM_COUNT = 32
 
@@ -43,3 +47,50 @@ export const LOG_PIECE = 65_536
 export const LOG_BACKLOG = 4_194_304
 /** How long a stop waits for a log that does not move, ms: a paused terminal must not keep the process. */
 export const LOG_CLOSE_WAIT = 2000
+
+// DNS
+
+/** A label, bytes (RFC 1035 2.3.4). */
+export const DNS_LABEL_SIZE = 63
+/** A name on the wire, bytes, with its length bytes and the root (RFC 1035 2.3.4); as text at most 253. */
+export const DNS_NAME_SIZE = 255
+/** Compression pointers followed for one name: a name has at most 127 labels, so more would be a game. */
+export const DNS_POINTERS = 127
+/** A message over TCP (RFC 1035 4.2.2: two bytes of length). */
+export const DNS_MESSAGE_SIZE = 65_535
+/** Records of one message, all sections: 4,000 addresses fill a message; more are names of no use. */
+export const DNS_RECORDS = 4096
+/** What we say we can take over UDP (RFC 6891; DNS flag day 2020): it passes every path without fragments. */
+export const DNS_UDP_SIZE = 1232
+/** Aliases followed from one name, in one answer or over several. BIND and unbound stop at 11 to 16. */
+export const DNS_ALIASES = 12
+/** Addresses kept of one answer: many more than anyone dials, and a cache entry stays small. */
+export const DNS_ADDRESSES = 256
+/** Name servers of one configuration. glibc takes 3. */
+export const DNS_SERVERS = 16
+/** How long the first query to a server nobody has measured may take before another is asked beside it, ms. */
+export const DNS_PATIENCE = 400
+/** The same for a server that is known to be fast, ms: above it, a lost packet is likelier than a slow answer. */
+export const DNS_PATIENCE_MIN = 200
+/** A silent server is passed over this long, ms, and probed aside then; doubled each time up to the other. */
+export const DNS_PENALTY = 1000
+export const DNS_PENALTY_MAX = 60_000
+/** How long a server that does not know EDNS, or does not keep case, is asked without, ms. */
+export const DNS_WORKAROUND = 600_000
+/** A failure is remembered this long, ms, doubled each time in a row up to the other (RFC 9520 3.2: 1 s at least). */
+export const DNS_FAILURE_TTL = 1000
+export const DNS_FAILURE_TTL_MAX = 5000
+/** With an old answer at hand, how long the servers have before it is used, ms (RFC 8767 5). */
+export const DNS_STALE_WAIT = 1800
+/** An old answer that had to be used is fresh again for this long, ms (RFC 8767 4). */
+export const DNS_STALE_TTL = 30_000
+/** Longest TTL believed, seconds (RFC 8767 4): a week. */
+export const DNS_TTL_MAX = 604_800
+/** Questions under way at once, each a socket or more; others wait their turn. */
+export const DNS_IN_FLIGHT = 512
+/** How often, at most, resolv.conf and the hosts file are looked at, ms, when a name is asked for. */
+export const DNS_FILES_CHECK = 2000
+/** resolv.conf and hosts file, bytes: the largest block lists kept in hosts files have 10 MB. */
+export const DNS_FILE_SIZE = 33_554_432
+/** How often deadlines of questions are looked at while there are any, ms: a fraction of the shortest patience. */
+export const DNS_SWEEP = 25

@@ -1,0 +1,151 @@
+/** Taking the chunked coding off (RFC 9112 7.1), strictly: what does not fit the grammar is refused, not guessed at. */
+
+import { CLASS, CR, HEX_VALUE, HTAB, LF, SP, TOKEN, VALUE } from '../bytes/ascii.ts'
+import { Failure, type FailureCode } from '../failure.ts'
+import { CHUNK_EXTENSIONS_SIZE, CHUNK_SIZE_DIGITS } from '../limits.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+
+// Where in `size [; name [= value]]* CR LF data CR LF` the next byte is.
+const SIZE = 0
+const NAME_START = 1 // after ";", white space allowed
+const IN_NAME = 2
+const AFTER_NAME = 3 // white space after a name: "=" or ";" must come
+const VALUE_START = 4 // after "=", white space allowed
+const IN_VALUE = 5
+const QUOTED = 6
+const ESCAPED = 7
+const AFTER_VALUE = 8 // after a quoted value, or white space after any
+const SIZE_LF = 9
+const DATA = 10
+const DATA_CR = 11
+const DATA_LF = 12
+
+/** `data`: a piece is at [from, to); `more`: all bytes are used up; `last`: the last chunk's line has been read. */
+export type ChunkStep = 'data' | 'more' | 'last'
+
+export class ChunkedReader {
+  /** The piece of data found. */
+  from = 0
+  to = 0
+  /** Up to where the bytes are used up. */
+  at = 0
+  #state = SIZE
+  #left = 0
+  #digits = 0
+  #extensions = 0
+  readonly #bad: FailureCode
+
+  constructor(bad: FailureCode) {
+    this.#bad = bad
+  }
+
+  /** Ready for the first chunk of a message. */
+  start(): void {
+    this.#state = SIZE
+    this.#left = 0
+    this.#digits = 0
+    this.#extensions = 0
+  }
+
+  /** Read on in `bytes[at..to)`. */
+  read(bytes: Uint8Array, at: number, to: number): ChunkStep {
+    let p = at
+    while (p < to) {
+      const state = this.#state
+      if (state === DATA) {
+        const end = Math.min(to, p + this.#left)
+        this.from = p
+        this.to = end
+        this.#left -= end - p
+        if (this.#left === 0) this.#state = DATA_CR
+        this.at = end
+        return 'data'
+      }
+      const c = bytes[p++]
+      switch (state) {
+        case SIZE: {
+          const digit = HEX_VALUE[c]
+          if (digit >= 0) {
+            // 16 digits may go past 2^53, but never so far that a rounded number is below it.
+            if (++this.#digits > CHUNK_SIZE_DIGITS) throw this.#failure('a chunk size has too many digits')
+            this.#left = this.#left * 16 + digit
+            if (this.#left > Number.MAX_SAFE_INTEGER) throw this.#failure('a chunk is too large')
+          } else if (this.#digits === 0) throw this.#failure('a chunk has no size')
+          else if (c === CR) this.#state = SIZE_LF
+          else if (c === SEMICOLON) this.#extension(NAME_START)
+          else throw this.#failure(`a byte ${c} in a chunk size`)
+          continue
+        }
+        case SIZE_LF: {
+          if (c !== LF) throw this.#failure('a CR without LF after a chunk size')
+          this.#digits = 0
+          if (this.#left === 0) {
+            this.#state = SIZE
+            this.at = p
+            return 'last'
+          }
+          this.#state = DATA
+          continue
+        }
+        case DATA_CR:
+          if (c !== CR) throw this.#failure('a chunk is longer than its size')
+          this.#state = DATA_LF
+          continue
+        case DATA_LF:
+          if (c !== LF) throw this.#failure('a chunk is longer than its size')
+          this.#state = SIZE
+          continue
+        default:
+          this.#extension(this.#next(state, c))
+      }
+    }
+    this.at = p
+    return 'more'
+  }
+
+  /** One byte of the extensions, which are read to be sure of their end and then forgotten. */
+  #extension(state: number): void {
+    if (state < 0) throw this.#failure('a chunk extension is not valid')
+    if (++this.#extensions > CHUNK_EXTENSIONS_SIZE) throw this.#failure('chunk extensions without end')
+    this.#state = state
+  }
+
+  /** The state after byte `c` of an extension; -1: it has no place there. */
+  #next(state: number, c: number): number {
+    const blank = c === SP || c === HTAB
+    const token = (CLASS[c] & TOKEN) !== 0
+    switch (state) {
+      case NAME_START:
+        return blank ? NAME_START : token ? IN_NAME : -1
+      case IN_NAME:
+        if (token) return IN_NAME
+        return c === EQUALS ? VALUE_START : afterName(c)
+      case AFTER_NAME:
+        // White space is for "=" or ";" to follow; before CR it has no business (as after a size).
+        return blank ? AFTER_NAME : c === EQUALS ? VALUE_START : c === SEMICOLON ? NAME_START : -1
+      case VALUE_START:
+        return blank ? VALUE_START : c === QUOTE ? QUOTED : token ? IN_VALUE : -1
+      case IN_VALUE:
+        return token ? IN_VALUE : afterName(c)
+      case QUOTED:
+        return c === QUOTE ? AFTER_VALUE : c === BACKSLASH ? ESCAPED : (CLASS[c] & VALUE) !== 0 ? QUOTED : -1
+      case ESCAPED:
+        return (CLASS[c] & VALUE) !== 0 ? QUOTED : -1
+      default:
+        return afterName(c)
+    }
+  }
+
+  #failure(detail: string): Failure {
+    return new Failure(this.#bad, detail)
+  }
+}
+
+/** What may follow a name or a value: the end of the line, another extension, or white space before one. */
+function afterName(c: number): number {
+  return c === CR ? SIZE_LF : c === SEMICOLON ? NAME_START : c === SP || c === HTAB ? AFTER_NAME : -1
+}

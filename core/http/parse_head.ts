@@ -1,0 +1,267 @@
+/**
+ * Reading heads and trailers: every byte is looked at once, and either it is what RFC 9112 allows at that place or the
+ * message is refused.
+ *
+ * A head is read line by line, from wherever it lies: from the chunk it came in when it is there to its end, which is nearly
+ * always, else from the head's own storage. Only whole lines are kept in the index, so what is refused, and as what, does
+ * not depend on how the bytes were cut.
+ */
+
+import { CLASS, CR, DIGIT, HTAB, LF, LOOSE, SP, TARGET, TOKEN, VALUE } from '../bytes/ascii.ts'
+import { Failure, type FailureCode } from '../failure.ts'
+import * as limits from '../limits.ts'
+import { fieldId } from './fields.ts'
+import type { Head } from './head.ts'
+
+/** What one kind of head allows and how its failures are called. */
+export interface Grammar {
+  readonly start: 'request' | 'response' | 'none'
+  readonly bad: FailureCode
+  readonly large: FailureCode
+  /** What RFC 9112 has a proxy repair in responses: obs-fold (5.2) and white space before the colon (5.1). */
+  readonly repairs: boolean
+}
+
+export const REQUEST: Grammar = { start: 'request', bad: 'bad-request', large: 'head-too-large', repairs: false }
+export const RESPONSE: Grammar = {
+  start: 'response',
+  bad: 'bad-response',
+  large: 'response-head-too-large',
+  repairs: true,
+}
+export const REQUEST_TRAILERS: Grammar = { start: 'none', bad: 'bad-body', large: 'bad-body', repairs: false }
+export const RESPONSE_TRAILERS: Grammar = { start: 'none', bad: 'bad-response', large: 'bad-response', repairs: false }
+
+/** How large a head may be. */
+export interface HeadLimits {
+  /** Bytes of a head; at most 65,535. */
+  readonly head: number
+  /** Bytes of a request target. */
+  readonly target: number
+  /** Fields of a head. */
+  readonly fields: number
+  /** Bytes of all trailer fields of a message. */
+  readonly trailers: number
+  /** Let through what browsers leave raw in targets although RFC 3986 forbids it: ^ ` { | } and bytes above 0x7f. */
+  readonly looseTargets: boolean
+}
+
+export const HEAD_LIMITS: HeadLimits = {
+  head: limits.HEAD_SIZE,
+  target: limits.TARGET_SIZE,
+  fields: limits.FIELD_COUNT,
+  trailers: limits.TRAILERS_SIZE,
+  looseTargets: false,
+}
+
+/** `more`: the end is not here; `whole`: it is, at head.end; `copy`: go on from the head's own storage, for a repair. */
+export type Progress = 'more' | 'whole' | 'copy'
+
+const COLON = 0x3a
+const HASH = 0x23
+const DOT = 0x2e
+const ZERO = 0x30
+const ONE = 0x31
+
+/** "HTTP/", the only way to write it (RFC 9112 2.3). */
+const HTTP = Uint8Array.of(0x48, 0x54, 0x54, 0x50, 0x2f)
+
+/**
+ * Index what `bytes[base..to)` holds of a head, from `base + head.end` on. Offsets in the index count from `base`.
+ * `size` is the limit of the whole; `owned` says that the bytes are the head's own and may be repaired.
+ */
+export function parseHead(
+  head: Head,
+  bytes: Uint8Array,
+  base: number,
+  to: number,
+  grammar: Grammar,
+  how: HeadLimits,
+  owned: boolean,
+): Progress {
+  const size = grammar.start === 'none' ? how.trailers : how.head
+  const full = to - base >= size
+  const stop = full ? base + size : to
+  if (head.end === 0 && grammar.start !== 'none') {
+    const lineEnd = grammar.start === 'request'
+      ? parseRequestLine(head, bytes, base, stop, how)
+      : parseStatusLine(head, bytes, base, stop)
+    if (lineEnd < 0) {
+      if (full) throw new Failure(grammar.start === 'request' ? 'target-too-long' : grammar.large)
+      return 'more'
+    }
+    head.end = lineEnd - base
+    head.fieldsStart = head.end
+  }
+  const progress = parseFields(head, bytes, base, stop, grammar, how.fields, owned)
+  if (progress === 'more' && full) throw new Failure(grammar.large, `more than ${size} bytes`)
+  return progress
+}
+
+/** Gives where the next line starts; -1 when the line is not all here. */
+function parseRequestLine(head: Head, bytes: Uint8Array, base: number, to: number, how: HeadLimits): number {
+  const methodStop = Math.min(to, base + limits.METHOD_SIZE + 1)
+  let p = base
+  while (p < methodStop && (CLASS[bytes[p]] & TOKEN) !== 0) p++
+  if (p - base > limits.METHOD_SIZE) throw new Failure('method-unknown', 'the method is too long')
+  if (p >= to) return -1
+  if (bytes[p] !== SP || p === base) throw new Failure('bad-request', 'the request line does not start with a method')
+  head.methodEnd = p - base
+  const start = ++p
+
+  const allowed = how.looseTargets ? TARGET | LOOSE : TARGET
+  const targetStop = Math.min(to, start + how.target + 1)
+  while (p < targetStop && (CLASS[bytes[p]] & allowed) !== 0) p++
+  if (p - start > how.target) throw new Failure('target-too-long', `more than ${how.target} bytes`)
+  if (p >= to) return -1
+  const c = bytes[p]
+  if (c !== SP) {
+    if (c === CR || c === LF) throw new Failure('bad-request', 'the request line has no version')
+    if (c === HTAB) throw new Failure('bad-request', 'the request line has a tab')
+    throw new Failure('bad-target', c === HASH ? 'the target has a fragment' : `the target has a byte ${c}`)
+  }
+  if (p === start) throw new Failure('bad-request', 'two spaces in the request line')
+  head.targetStart = start - base
+  head.targetEnd = p - base
+
+  const end = parseVersion(bytes, p + 1, to, 'bad-request')
+  if (end < 0 || end >= to) return -1
+  if (bytes[end] !== CR) throw new Failure('bad-request', 'the request line does not end after the version')
+  if (end + 1 >= to) return -1
+  if (bytes[end + 1] !== LF) throw new Failure('bad-request', 'a CR without LF')
+  if (bytes[end - 3] !== ONE) throw new Failure('version-unknown')
+  head.minor = bytes[end - 1] === ZERO ? 0 : 1
+  return end + 2
+}
+
+/** Gives where the next line starts; -1 when the line is not all here. */
+function parseStatusLine(head: Head, bytes: Uint8Array, base: number, to: number): number {
+  let p = parseVersion(bytes, base, to, 'bad-response')
+  if (p < 0 || p >= to) return -1
+  if (bytes[p - 3] !== ONE) throw new Failure('bad-response', 'an unknown version of HTTP')
+  head.minor = bytes[p - 1] === ZERO ? 0 : 1
+  if (bytes[p] !== SP) throw new Failure('bad-response', 'no space after the version')
+  p++
+  let status = 0
+  for (let i = 0; i < 3; i++, p++) {
+    if (p >= to) return -1
+    if ((CLASS[bytes[p]] & DIGIT) === 0) throw new Failure('bad-response', 'the status has not three digits')
+    status = status * 10 + bytes[p] - ZERO
+  }
+  if (status < 100) throw new Failure('bad-response', `the status is ${status}`)
+  head.status = status
+  if (p >= to) return -1
+  // The space must be there even when no reason follows (RFC 9112 4), but many leave it out and nothing else can be meant.
+  if (bytes[p] === SP) p++
+  else if (bytes[p] !== CR) throw new Failure('bad-response', 'no space after the status')
+  head.reasonStart = p - base
+  while (p < to && (CLASS[bytes[p]] & VALUE) !== 0) p++
+  head.reasonEnd = p - base
+  if (p >= to) return -1
+  if (bytes[p] !== CR) throw new Failure('bad-response', `the reason has a byte ${bytes[p]}`)
+  if (p + 1 >= to) return -1
+  if (bytes[p + 1] !== LF) throw new Failure('bad-response', 'a CR without LF')
+  return p + 2
+}
+
+/** `HTTP/x.y` with one digit each: gives where it ends, -1 when it is not all here. Whether x is 1 is for the caller. */
+function parseVersion(bytes: Uint8Array, start: number, to: number, bad: FailureCode): number {
+  for (let i = 0; i < 8; i++) {
+    if (start + i >= to) return -1
+    const c = bytes[start + i]
+    const right = i < 5 ? c === HTTP[i] : i === 6 ? c === DOT : (CLASS[c] & DIGIT) !== 0
+    if (!right) throw new Failure(bad, 'the version is not written HTTP/1.1')
+  }
+  return start + 8
+}
+
+function parseFields(
+  head: Head,
+  bytes: Uint8Array,
+  base: number,
+  to: number,
+  grammar: Grammar,
+  most: number,
+  owned: boolean,
+): Progress {
+  let p = base + head.end
+  for (;;) {
+    const line = p
+    while (p < to && (CLASS[bytes[p]] & TOKEN) !== 0) p++
+    if (p >= to) return 'more'
+    const nameEnd = p
+    if (bytes[p] !== COLON || p === line) {
+      if (bytes[p] === CR && p === line) {
+        if (p + 1 >= to) return 'more'
+        if (bytes[p + 1] !== LF) throw new Failure(grammar.bad, 'a CR without LF')
+        head.end = p + 2 - base
+        return 'whole'
+      }
+      const space = bytes[p] === SP || bytes[p] === HTAB
+      if (space && p === line) {
+        if (!grammar.repairs || head.count === 0) throw new Failure(grammar.bad, 'a field line starts with white space')
+        if (!owned) return 'copy'
+        p = unfold(head, bytes, p, to)
+        if (p < 0) return 'more'
+        head.end = p
+        continue
+      }
+      if (!space || !grammar.repairs) throw new Failure(grammar.bad, whyNoName(bytes[p], p === line))
+      if (!owned) return 'copy'
+      while (p < to && (bytes[p] === SP || bytes[p] === HTAB)) p++
+      if (p >= to) return 'more'
+      if (bytes[p] !== COLON) throw new Failure(grammar.bad, 'a field name has a space')
+      // The colon moves to the name; what was before it is now white space before the value, which is allowed.
+      bytes[p] = SP
+      bytes[nameEnd] = COLON
+      p = nameEnd
+    }
+    p++
+    while (p < to && (bytes[p] === SP || bytes[p] === HTAB)) p++
+    const valueStart = p
+    while (p < to && (CLASS[bytes[p]] & VALUE) !== 0) p++
+    if (p >= to) return 'more'
+    if (bytes[p] !== CR) throw new Failure(grammar.bad, `a field value has a byte ${bytes[p]}`)
+    if (p + 1 >= to) return 'more'
+    if (bytes[p + 1] !== LF) throw new Failure(grammar.bad, 'a CR without LF')
+    let valueEnd = p
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
+    if (head.count >= most) throw new Failure(grammar.large, `more than ${most} fields`)
+    head.add(fieldId(bytes, line, nameEnd), line - base, nameEnd - base, valueStart - base, valueEnd - base)
+    p += 2
+    head.end = p - base
+  }
+}
+
+function whyNoName(byte: number, first: boolean): string {
+  if (byte === CR || byte === LF) return 'a field line has no colon, or does not end in CR LF'
+  if (byte === SP || byte === HTAB) return 'white space before the colon of a field'
+  if (byte === COLON && first) return 'a field has no name'
+  return `a field name has a byte ${byte}`
+}
+
+/**
+ * A line that goes on the one before it: the line end between them becomes spaces (RFC 9112 5.2). The bytes are the head's
+ * own, so offsets are the same. Gives where the next line starts; -1 when this one is not all here.
+ */
+function unfold(head: Head, bytes: Uint8Array, line: number, to: number): number {
+  bytes[line - 2] = SP
+  bytes[line - 1] = SP
+  let p = line
+  while (p < to && (CLASS[bytes[p]] & VALUE) !== 0) p++
+  if (p >= to) return -1
+  if (bytes[p] !== CR) throw new Failure('bad-response', `a field value has a byte ${bytes[p]}`)
+  if (p + 1 >= to) return -1
+  if (bytes[p + 1] !== LF) throw new Failure('bad-response', 'a CR without LF')
+  const place = (head.count - 1) * 4
+  const at = head.at
+  if (at[place + 2] === at[place + 3]) {
+    let start = at[place + 1] + 1
+    while (start < p && (bytes[start] === SP || bytes[start] === HTAB)) start++
+    at[place + 2] = start
+  }
+  let end = p
+  while (end > at[place + 2] && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
+  at[place + 3] = end
+  return p + 2
+}
