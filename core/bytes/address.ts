@@ -171,7 +171,7 @@ export function formatAddress(address: Address): string {
       continue
     }
     if (i > 0 && i !== from + longest) text += ':'
-    text += ((bytes[i * 2]! << 8) | bytes[i * 2 + 1]!).toString(16)
+    text += ((bytes[i * 2] << 8) | bytes[i * 2 + 1]).toString(16)
   }
   return address.zone === '' ? text : `${text}%${address.zone}`
 }
@@ -259,7 +259,7 @@ export function parseNetwork(text: string): Network | null {
     bytes = bytes.slice(12)
     length -= 96
   }
-  for (let bit = length; bit < bytes.length * 8; bit++) bytes[bit >> 3]! &= ~(0x80 >> (bit & 7))
+  for (let bit = length; bit < bytes.length * 8; bit++) bytes[bit >> 3] &= ~(0x80 >> (bit & 7))
   return { family: bytes.length === 4 ? 4 : 6, bytes, length }
 }
 
@@ -275,5 +275,5 @@ export function contains(network: Network, address: Address): boolean {
   for (let i = 0; i < whole; i++) if (network.bytes[i] !== address.bytes[i]) return false
   const rest = network.length & 7
   if (rest === 0) return true
-  return ((network.bytes[whole]! ^ address.bytes[whole]!) >> (8 - rest)) === 0
+  return ((network.bytes[whole] ^ address.bytes[whole]) >> (8 - rest)) === 0
 }
