@@ -94,3 +94,10 @@ export const DNS_FILES_CHECK = 2000
 export const DNS_FILE_SIZE = 33_554_432
 /** How often deadlines of questions are looked at while there are any, ms: a fraction of the shortest patience. */
 export const DNS_SWEEP = 25
+
+// Closing
+
+/** How long what a client still sends is thrown away before its connection is closed, milliseconds (RFC 9112 9.6). */
+export const LINGER_TIME = 2_000
+/** How long a tunnel may be idle once one side has ended, milliseconds: HAProxy's users set their client-fin like this. */
+export const HALF_CLOSED_TIME = 60_000

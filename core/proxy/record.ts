@@ -1,0 +1,132 @@
+/** The facts of one exchange, gathered as it goes, for its line in the access log and for the counters. */
+
+import type { FailureCode } from '../failure.ts'
+import { FAILURES } from '../failure.ts'
+import type { Head } from '../http/head.ts'
+import type { Endpoint } from '../runtime.ts'
+
+/** What was done with the exchange. `permit` is what happens when nobody decides. */
+export type DecisionKind = 'permit' | 'rewrite' | 'redirect' | 'deny' | 'respond' | 'intercept' | 'close'
+
+/** How the origin was reached, in Squid's words. Other words come with parents. */
+export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT'
+
+/** A step that did not take place has no duration. */
+export const NOT_TAKEN = -1
+
+/**
+ * One object serves all exchanges of a connection, one after the other: filling it is assigning to its fields. It refers
+ * to heads and copies nothing out of them, so it is written to the log before they are given back.
+ *
+ * Times are milliseconds, with a fraction, NOT_TAKEN where the step did not take place.
+ */
+export class ExchangeRecord {
+  /** When the first byte of the request came, milliseconds since 1970-01-01 UTC. */
+  started = 0
+  /** The address of the client; empty on a unix-domain socket. */
+  client = ''
+  /** The name of the listener the client came through. */
+  listener = ''
+  /** The authenticated user; empty: nobody. */
+  user = ''
+  /** What names this exchange on its error page and in the JSON log; may be empty. */
+  id = ''
+  /** The request, as the client sent it; `null` when it never was one. */
+  request: Head | null = null
+  /** The URL asked of the origin, where it is not what the client sent (it was rewritten); empty otherwise. */
+  url = ''
+  /** The response of the origin, when one came and its Content-Type is the one that was sent. */
+  response: Head | null = null
+  /** The Content-Type of an answer of our own, which `response` does not tell. */
+  type = ''
+  /** The status sent to the client; 0: none was. */
+  status = 0
+  failure: FailureCode | '' = ''
+  decision: DecisionKind = 'permit'
+  /** Why it was decided so, and by whom. */
+  reason = ''
+  /** Bytes from the client and to the client, heads and the framing of bodies included. */
+  bytesIn = 0
+  bytesOut = 0
+  /** The address dialled for it, whether that went well or not; `null`: none. */
+  origin: Endpoint | null = null
+  hierarchy: Hierarchy = 'HIER_NONE'
+  /** It was sent over a connection that had served before. */
+  reused = false
+  /** It became a tunnel: CONNECT was answered 2xx, or an upgrade 101. */
+  tunnel = false
+  /** Waiting for a place, for the names, for the connection, and from there to the first byte of the response. */
+  queue = NOT_TAKEN
+  dns = NOT_TAKEN
+  connect = NOT_TAKEN
+  firstByte = NOT_TAKEN
+  /** From `started` to the last byte. */
+  total = 0
+
+  /** As good as new: the client and the listener stay, for they belong to the connection. */
+  reset(started: number): void {
+    this.started = started
+    this.user = ''
+    this.id = ''
+    this.request = null
+    this.url = ''
+    this.response = null
+    this.type = ''
+    this.status = 0
+    this.failure = ''
+    this.decision = 'permit'
+    this.reason = ''
+    this.bytesIn = 0
+    this.bytesOut = 0
+    this.origin = null
+    this.hierarchy = 'HIER_NONE'
+    this.reused = false
+    this.tunnel = false
+    this.queue = NOT_TAKEN
+    this.dns = NOT_TAKEN
+    this.connect = NOT_TAKEN
+    this.firstByte = NOT_TAKEN
+    this.total = 0
+  }
+}
+
+/**
+ * Squid's result code (`TCP_MISS`, ...), what its users and their tools count by, as Squid 5.7 gives it:
+ *
+ * | result | the exchange |
+ * | --- | --- |
+ * | TCP_MISS | went to the origin, or failed on the way there |
+ * | TCP_TUNNEL | became a tunnel |
+ * | TCP_DENIED | was refused by policy or by a limit |
+ * | TCP_REDIRECT | was answered with a redirection |
+ * | NONE_NONE | was answered by the proxy itself, was no request, or was a CONNECT that came to nothing |
+ *
+ * `_TIMEDOUT` follows when the client was too slow, `_ABORTED` when it left before the end.
+ */
+export function resultCode(record: ExchangeRecord): string {
+  const { request, failure, decision } = record
+  if (record.tunnel) return 'TCP_TUNNEL'
+  if (decision === 'redirect') return 'TCP_REDIRECT'
+  if (decision === 'deny') return 'TCP_DENIED'
+  if (request === null || decision === 'respond') return 'NONE_NONE'
+  if (failure === '') return record.origin === null ? 'NONE_NONE' : 'TCP_MISS'
+  const { who, when } = FAILURES[failure]
+  if (who === 'proxy' && failure !== 'loop') return POLICY.has(failure) ? 'TCP_DENIED' : 'NONE_NONE'
+  if (who === 'client' && when !== 'exchange') return 'NONE_NONE'
+  const suffix = failure === 'client-left' ? 1 : failure === 'body-timeout' ? 2 : 0
+  return request.isMethod('CONNECT') ? NONE[suffix] : MISS[suffix]
+}
+
+const NONE = ['NONE_NONE', 'NONE_NONE_ABORTED', 'NONE_NONE_TIMEDOUT']
+const MISS = ['TCP_MISS', 'TCP_MISS_ABORTED', 'TCP_MISS_TIMEDOUT']
+
+/** Failures that are refusals. The others of the proxy are its own trouble. */
+const POLICY: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'too-many-connections',
+  'method-refused',
+  'port-refused',
+  'destination-refused',
+  'local-refused',
+  'name-refused',
+  'no-upstream',
+])
