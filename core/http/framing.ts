@@ -36,7 +36,13 @@ let asksUpgrade = false
 function collect(head: Head, failure: 'bad-request' | 'bad-response'): void {
   hosts = lengths = codings = 0
   firstLength = firstCoding = -1
-  expects = upgrades = via = closes = keeps = asksUpgrade = false
+  expects =
+    upgrades =
+    via =
+    closes =
+    keeps =
+    asksUpgrade =
+      false
   let connection = -1
   const ids = head.ids
   for (let i = 0; i < head.count; i++) {

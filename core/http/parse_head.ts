@@ -35,23 +35,28 @@ export const RESPONSE_TRAILERS: Grammar = { start: 'none', bad: 'bad-response', 
 /** How large a head may be. */
 export interface HeadLimits {
   /** Bytes of a head; at most 65,535. */
-  readonly head: number
+  readonly size: number
   /** Bytes of a request target. */
   readonly target: number
   /** Fields of a head. */
   readonly fields: number
   /** Bytes of all trailer fields of a message. */
-  readonly trailers: number
+  readonly trailers?: number
   /** Let through what browsers leave raw in targets although RFC 3986 forbids it: ^ ` { | } and bytes above 0x7f. */
-  readonly looseTargets: boolean
+  readonly looseTargets?: boolean
 }
 
 export const HEAD_LIMITS: HeadLimits = {
-  head: limits.HEAD_SIZE,
+  size: limits.HEAD_SIZE,
   target: limits.TARGET_SIZE,
   fields: limits.FIELD_COUNT,
   trailers: limits.TRAILERS_SIZE,
-  looseTargets: false,
+}
+
+/** Bytes a head or a trailer section may have. Offsets into a head have 16 bits, whatever was configured. */
+export function sizeLimit(grammar: Grammar, how: HeadLimits): number {
+  if (grammar.start === 'none') return how.trailers ?? limits.TRAILERS_SIZE
+  return Math.min(how.size, limits.HEAD_SIZE)
 }
 
 /** `more`: the end is not here; `whole`: it is, at head.end; `copy`: go on from the head's own storage, for a repair. */
@@ -79,7 +84,7 @@ export function parseHead(
   how: HeadLimits,
   owned: boolean,
 ): Progress {
-  const size = grammar.start === 'none' ? how.trailers : how.head
+  const size = sizeLimit(grammar, how)
   const full = to - base >= size
   const stop = full ? base + size : to
   if (head.end === 0 && grammar.start !== 'none') {
@@ -109,7 +114,7 @@ function parseRequestLine(head: Head, bytes: Uint8Array, base: number, to: numbe
   head.methodEnd = p - base
   const start = ++p
 
-  const allowed = how.looseTargets ? TARGET | LOOSE : TARGET
+  const allowed = how.looseTargets === true ? TARGET | LOOSE : TARGET
   const targetStop = Math.min(to, start + how.target + 1)
   while (p < targetStop && (CLASS[bytes[p]] & allowed) !== 0) p++
   if (p - start > how.target) throw new Failure('target-too-long', `more than ${how.target} bytes`)

@@ -22,7 +22,10 @@ import {
   REQUEST_TRAILERS,
   RESPONSE,
   RESPONSE_TRAILERS,
+  sizeLimit,
 } from './parse_head.ts'
+
+export type { HeadLimits } from './parse_head.ts'
 
 /**
  * One reused object per parser, good until the next call of `next`.
@@ -123,6 +126,14 @@ export class HttpParser {
     this.#state = START
     this.#lines = 0
     this.#lineCr = false
+    this.#dropHeads()
+  }
+
+  /** The connection is over, wherever in a message: the heads go back to the pool. Nothing may be asked after that. */
+  release(): void {
+    this.#chunk = NOTHING
+    this.#at = this.#to = 0
+    this.#failure ??= new Failure(this.#kind === 'request' ? 'client-left' : 'origin-left')
     this.#dropHeads()
   }
 
@@ -244,14 +255,15 @@ export class HttpParser {
 
   #goOnWithHead(): MessageEvent {
     const head = this.#head
-    return this.#gather(head, this.#grammar, this.#limits.head) ? this.#headIs(head) : this.#needMore()
+    return this.#gather(head, this.#grammar) ? this.#headIs(head) : this.#needMore()
   }
 
   /**
    * Append what has come to a head that is in its own storage, and read its lines when they are whole. True when it is all
    * there. A line is read only when its end has come, so a slow sender costs no more than a quick one.
    */
-  #gather(head: Head, grammar: Grammar, size: number): boolean {
+  #gather(head: Head, grammar: Grammar): boolean {
+    const size = sizeLimit(grammar, this.#limits)
     while (this.#at < this.#to) {
       const before = head.filled
       const end = Math.min(this.#to, this.#at + PIECE, this.#at + size - before)
@@ -323,7 +335,7 @@ export class HttpParser {
   #goOnWithTrailers(): MessageEvent {
     const trailers = this.#trailers!
     const grammar = this.#kind === 'request' ? REQUEST_TRAILERS : RESPONSE_TRAILERS
-    if (!this.#gather(trailers, grammar, this.#limits.trailers)) return this.#needMore()
+    if (!this.#gather(trailers, grammar)) return this.#needMore()
     if (trailers.count === 0) {
       giveHead(trailers)
       this.#trailers = null

@@ -1,0 +1,409 @@
+/**
+ * Outgoing heads: what came, copied in runs, without the fields that end here and with those a proxy adds (RFC 9110 7.6).
+ */
+
+import { canonical } from '../bytes/address.ts'
+import { equalsIgnoreCase, latin1, lowerCase, parseDecimal, sameIgnoreCase, toBytes } from '../bytes/ascii.ts'
+import type { ByteWriter } from '../bytes/writer.ts'
+import { Failure } from '../failure.ts'
+import { FIELD } from './fields.ts'
+import type { Head } from './head.ts'
+import { List } from './list.ts'
+import type { Target } from './target.ts'
+
+export interface RequestForwarding {
+  /** `origin` to an origin, `absolute` to a parent. */
+  readonly form: 'origin' | 'absolute'
+  /** Our pseudonym in Via; empty: no Via is added. */
+  readonly via: string
+  readonly forwardedFor: 'append' | 'off' | 'delete'
+  /** Add Forwarded (RFC 7239). */
+  readonly forwarded: boolean
+  /** Reveal nothing of what is behind us: no Via, X-Forwarded-For, Forwarded and the like, ours or others'. */
+  readonly transparent: boolean
+  /** The client's address, canonical text; empty when it is a unix socket. */
+  readonly client: string
+  /** Our address that it came to, for `by=` of Forwarded. */
+  readonly listener?: string
+  /** Send Expect on; false: we answer it. */
+  readonly expect: boolean
+  /** The Upgrade tokens let through, lower case. */
+  readonly upgrades: readonly string[]
+  /** False: ask the origin to close after its response. */
+  readonly keepAlive: boolean
+  /** The body goes out in chunks. */
+  readonly chunked: boolean
+  /** Trailers are wanted (TE) and sent on (Trailer). */
+  readonly trailers: boolean
+  /** What to make of Max-Forwards; -1: leave it as it is. */
+  readonly maxForwards: number
+  /** Make Host out of the target instead of sending the received one on (RFC 9112 3.2.2). */
+  readonly hostFromTarget: boolean
+}
+
+export interface ResponseForwarding {
+  /** Our pseudonym in Via; empty: no Via is added. */
+  readonly via: string
+  /** Say `Connection: close`. */
+  readonly close: boolean
+  /** Say `Connection: keep-alive`, to a client of HTTP/1.0 that asked for it. */
+  readonly keepAlive: boolean
+  /** `chunked`: in chunks; `close`: to the end of the connection; `as-is`: with the length it came with, if any. */
+  readonly framing: 'as-is' | 'chunked' | 'close'
+  /** A 101 to pass on, with its Upgrade. */
+  readonly upgrade: boolean
+  /** Date, when the origin gave none (RFC 9110 6.6.1); empty: none is added. */
+  readonly date: string
+  /** Send Trailer on. */
+  readonly trailers: boolean
+}
+
+const HTTP11 = toBytes(' HTTP/1.1\r\n')
+const STATUS = toBytes('HTTP/1.1 ')
+const SLASH = 0x2f
+
+// What a field needs beyond being kept or cut.
+const ORDINARY = 0
+const LENGTH = 1
+const HOST = 2
+const EXPECT = 3
+const TRAILER = 4
+const REVEALING = 5 // X-Forwarded-For and its like
+const VIA = 6
+const MAX_FORWARDS = 7
+
+const treatments = (rows: readonly (readonly [number, number])[]): Uint8Array => {
+  const table = new Uint8Array(256)
+  for (const [id, treatment] of rows) table[id] = treatment
+  return table
+}
+
+const IN_REQUEST = treatments([
+  [FIELD['content-length'], LENGTH],
+  [FIELD.host, HOST],
+  [FIELD.expect, EXPECT],
+  [FIELD.trailer, TRAILER],
+  [FIELD['x-forwarded-for'], REVEALING],
+  [FIELD.forwarded, REVEALING],
+  [FIELD['x-real-ip'], REVEALING],
+  [FIELD['x-forwarded-host'], REVEALING],
+  [FIELD['x-forwarded-proto'], REVEALING],
+  [FIELD.via, VIA],
+  [FIELD['max-forwards'], MAX_FORWARDS],
+])
+const IN_RESPONSE = treatments([
+  [FIELD['content-length'], LENGTH],
+  [FIELD.trailer, TRAILER],
+])
+
+const list = new List()
+
+/** Write the request line, the fields and the empty line. */
+export function writeRequestHead(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
+  const { bytes, at, ids, cut, count } = head
+  out.put(bytes, 0, head.methodEnd)
+  out.byte(0x20)
+  writeTarget(out, head, target, how)
+  out.put(HTTP11)
+  if (how.hostFromTarget || head.find(FIELD.host) < 0) {
+    out.text('Host: ')
+    // Without a port that was written empty: `h:` is `h`.
+    out.put(bytes, target.authorityStart, target.portStart === target.portEnd ? target.hostEnd : target.authorityEnd)
+    out.text('\r\n')
+  }
+
+  const append = how.forwardedFor === 'append' && !how.transparent && how.client !== ''
+  let run = head.fieldsStart
+  for (let i = 0; i < count; i++) {
+    const treatment = IN_REQUEST[ids[i]]
+    if (cut[i] === 0 && (treatment === ORDINARY || keepsInRequest(head, i, treatment, how, append))) continue
+    const place = i * 4
+    out.put(bytes, run, at[place])
+    run = i + 1 < count ? at[place + 4] : head.end - 2
+    if (cut[i] === 0) rewrite(out, head, i, treatment, how)
+  }
+  out.put(bytes, run, head.end - 2)
+
+  if (how.chunked) out.text('Transfer-Encoding: chunked\r\n')
+  writeConnection(out, head, how)
+  if (how.transparent) {
+    out.text('\r\n')
+    return
+  }
+  if (append) writeForwardedFor(out, head, how.client)
+  if (how.forwarded && how.client !== '') writeForwarded(out, head, target, how)
+  if (how.via !== '') writeVia(out, head, how.via)
+  out.text('\r\n')
+}
+
+function writeTarget(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
+  const { bytes } = head
+  if (how.form === 'absolute' && target.form !== 'authority') {
+    if (target.form === 'absolute') {
+      out.put(bytes, head.targetStart, head.targetEnd)
+      return
+    }
+    out.text('http://')
+    out.put(bytes, target.authorityStart, target.authorityEnd)
+    // RFC 9112 3.2.4: the asterisk of OPTIONS is an empty path in absolute form.
+    if (target.form === 'origin') out.put(bytes, target.pathStart, target.pathEnd)
+    return
+  }
+  if (target.form === 'authority') {
+    out.put(bytes, target.authorityStart, target.authorityEnd)
+    return
+  }
+  if (target.pathStart === target.pathEnd) {
+    // RFC 9110 7.7: an empty path is sent as "/", but for OPTIONS it means the server as a whole.
+    out.byte(head.isMethod('OPTIONS') ? 0x2a : SLASH)
+    return
+  }
+  if (target.form === 'absolute' && bytes[target.pathStart] !== SLASH) out.byte(SLASH)
+  out.put(bytes, target.pathStart, target.pathEnd)
+}
+
+/** Whether a field goes out as it came. */
+function keepsInRequest(
+  head: Head,
+  index: number,
+  treatment: number,
+  how: RequestForwarding,
+  append: boolean,
+): boolean {
+  switch (treatment) {
+    case LENGTH:
+      return !how.chunked && isCanonical(head, index)
+    case HOST:
+      return !how.hostFromTarget
+    case EXPECT:
+      return how.expect && head.minor === 1
+    case TRAILER:
+      return how.trailers && how.chunked
+    case REVEALING: {
+      if (how.transparent) return false
+      const id = head.ids[index]
+      if (id === FIELD['x-forwarded-for']) {
+        return how.forwardedFor === 'off' || (how.forwardedFor === 'append' && !append)
+      }
+      return how.forwardedFor !== 'delete'
+    }
+    case VIA:
+      return !how.transparent
+    default:
+      return how.maxForwards < 0
+  }
+}
+
+/** What takes the place of a field that is not kept as it is; often nothing. */
+function rewrite(out: ByteWriter, head: Head, index: number, treatment: number, how: RequestForwarding): void {
+  if (treatment === LENGTH && !how.chunked) writeLength(out, head.length)
+  if (treatment === MAX_FORWARDS && how.maxForwards >= 0) {
+    out.put(head.bytes, head.at[index * 4], head.at[index * 4 + 1])
+    out.text(': ')
+    out.decimal(how.maxForwards)
+    out.text('\r\n')
+  }
+}
+
+function writeLength(out: ByteWriter, length: number): void {
+  out.text('Content-Length: ')
+  out.decimal(length)
+  out.text('\r\n')
+}
+
+/** Whether a length is written as we would write it: 3, not 003. */
+function isCanonical(head: Head, index: number): boolean {
+  const start = head.at[index * 4 + 2]
+  return head.at[index * 4 + 3] - start === 1 || head.bytes[start] !== 0x30
+}
+
+/** Connection and what it names: our own, for this hop (RFC 9110 7.6.1, 7.8, 10.1.4). */
+function writeConnection(out: ByteWriter, head: Head, how: RequestForwarding): void {
+  const upgrade = head.upgrade && how.upgrades.length > 0 ? allowedUpgrades(head, how.upgrades) : ''
+  const te = how.trailers && head.trailersWelcome
+  if (!te && upgrade === '' && how.keepAlive) return
+  if (te) out.text('TE: trailers\r\n')
+  if (upgrade !== '') out.text(`Upgrade: ${upgrade}\r\n`)
+  const options: string[] = []
+  if (!how.keepAlive && upgrade === '') options.push('close')
+  if (te) options.push('TE')
+  if (upgrade !== '') options.push('upgrade')
+  if (options.length > 0) out.text(`Connection: ${options.join(', ')}\r\n`)
+}
+
+/** Of the protocols a client would change to, those let through, as it wrote them. Never h2c: it smuggles requests. */
+function allowedUpgrades(head: Head, upgrades: readonly string[]): string {
+  let allowed = ''
+  for (let i = head.find(FIELD.upgrade); i >= 0; i = head.find(FIELD.upgrade, i + 1)) {
+    list.open(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
+    while (list.next()) {
+      const token = lowerCase(head.bytes, list.start, list.end)
+      if (token === 'h2c' || !upgrades.includes(token)) continue
+      allowed += `${allowed === '' ? '' : ', '}${latin1(head.bytes, list.start, list.end)}`
+    }
+  }
+  return allowed
+}
+
+/** Whether a request asks for a protocol that is let through: a 101 may then answer it. */
+export function asksUpgrade(head: Head, upgrades: readonly string[]): boolean {
+  return head.upgrade && upgrades.length > 0 && allowedUpgrades(head, upgrades) !== ''
+}
+
+/** One line with all that came and the client: many origins read one line only. */
+function writeForwardedFor(out: ByteWriter, head: Head, client: string): void {
+  out.text('X-Forwarded-For: ')
+  for (let i = head.find(FIELD['x-forwarded-for']); i >= 0; i = head.find(FIELD['x-forwarded-for'], i + 1)) {
+    const start = head.at[i * 4 + 2]
+    const end = head.at[i * 4 + 3]
+    if (start === end) continue
+    out.put(head.bytes, start, end)
+    out.text(', ')
+  }
+  out.text(client)
+  out.text('\r\n')
+}
+
+/** RFC 7239 6: an IPv6 address is in brackets and quotes. */
+const node = (address: string): string => address.includes(':') ? `"[${address}]"` : address
+
+function writeForwarded(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
+  out.text(`Forwarded: for=${node(how.client)}`)
+  if (how.listener !== undefined && how.listener !== '') out.text(`;by=${node(canonical(how.listener))}`)
+  if (target.authorityStart < target.authorityEnd) {
+    out.text(';host="')
+    out.put(head.bytes, target.authorityStart, target.authorityEnd)
+    out.text('"')
+  }
+  out.text(';proto=http\r\n')
+}
+
+/** The version is that in which we received the message (RFC 9110 7.6.3). */
+function writeVia(out: ByteWriter, head: Head, pseudonym: string): void {
+  out.text(head.minor === 0 ? 'Via: 1.0 ' : 'Via: 1.1 ')
+  out.text(pseudonym)
+  out.text('\r\n')
+}
+
+/** Write the status line, the fields and the empty line. */
+export function writeResponseHead(out: ByteWriter, head: Head, how: ResponseForwarding): void {
+  const { bytes, at, ids, cut, count } = head
+  out.put(STATUS)
+  out.decimal(head.status)
+  out.byte(0x20)
+  out.put(bytes, head.reasonStart, head.reasonEnd)
+  out.text('\r\n')
+
+  const asIs = how.framing === 'as-is'
+  const chunked = how.framing === 'chunked' || (asIs && head.framing === 'chunked')
+  let run = head.fieldsStart
+  for (let i = 0; i < count; i++) {
+    const treatment = IN_RESPONSE[ids[i]]
+    if (cut[i] === 0) {
+      if (treatment === ORDINARY) continue
+      if (treatment === LENGTH && asIs && isCanonical(head, i)) continue
+      if (treatment === TRAILER && how.trailers && chunked) continue
+    }
+    const place = i * 4
+    out.put(bytes, run, at[place])
+    run = i + 1 < count ? at[place + 4] : head.end - 2
+    if (cut[i] === 0 && treatment === LENGTH && asIs) writeLength(out, head.length)
+  }
+  out.put(bytes, run, head.end - 2)
+
+  if (chunked) out.text('Transfer-Encoding: chunked\r\n')
+  if (how.upgrade) {
+    writeUpgrade(out, head)
+    out.text('Connection: upgrade\r\n')
+  } else if (how.close) out.text('Connection: close\r\n')
+  else if (how.keepAlive) out.text('Connection: keep-alive\r\n')
+  if (how.date !== '' && head.status >= 200 && head.find(FIELD.date) < 0) out.text(`Date: ${how.date}\r\n`)
+  if (how.via !== '') writeVia(out, head, how.via)
+  out.text('\r\n')
+}
+
+function writeUpgrade(out: ByteWriter, head: Head): void {
+  for (let i = head.find(FIELD.upgrade); i >= 0; i = head.find(FIELD.upgrade, i + 1)) {
+    out.text('Upgrade: ')
+    out.put(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
+    out.text('\r\n')
+  }
+}
+
+/**
+ * Whether a 101 changes to a protocol that the request asked for and that is let through (RFC 9110 15.2.2). Any other 101
+ * is an answer nobody asked for.
+ */
+export function isUpgradeAnswer(response: Head, request: Head, upgrades: readonly string[]): boolean {
+  if (response.status !== 101 || !response.upgrade || !request.upgrade) return false
+  const asked = allowedUpgrades(request, upgrades).toLowerCase().split(', ')
+  const answer = new List()
+  let found = false
+  for (let i = response.find(FIELD.upgrade); i >= 0; i = response.find(FIELD.upgrade, i + 1)) {
+    answer.open(response.bytes, response.at[i * 4 + 2], response.at[i * 4 + 3])
+    while (answer.next()) {
+      if (!asked.includes(lowerCase(response.bytes, answer.start, answer.end))) return false
+      found = true
+    }
+  }
+  return found
+}
+
+/**
+ * Max-Forwards of a TRACE or OPTIONS request; -1 when there is none, or the method is another (RFC 9110 7.6.2). Throws
+ * bad-request when it is no number.
+ */
+export function maxForwards(head: Head): number {
+  const index = head.find(FIELD['max-forwards'])
+  if (index < 0 || !(head.isMethod('TRACE') || head.isMethod('OPTIONS'))) return -1
+  const number = parseDecimal(head.bytes, head.at[index * 4 + 2], head.at[index * 4 + 3])
+  if (number < 0 || head.find(FIELD['max-forwards'], index + 1) >= 0) {
+    throw new Failure('bad-request', `Max-Forwards: ${head.value(index)}`)
+  }
+  return number
+}
+
+/** Whether `pseudonym` is among the received-by of Via: the message was here before (RFC 9110 7.6.3). */
+export function hasVia(head: Head, pseudonym: string): boolean {
+  const lower = pseudonym.toLowerCase()
+  for (let i = head.find(FIELD.via); i >= 0; i = head.find(FIELD.via, i + 1)) {
+    if (viaHas(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3], lower)) return true
+  }
+  return false
+}
+
+/** `[protocol/]version received-by [(comment)]`, comma-separated; a comment may hold commas and other comments. */
+function viaHas(bytes: Uint8Array, from: number, to: number, lower: string): boolean {
+  let depth = 0
+  let word = 0
+  for (let p = from; p < to;) {
+    const c = bytes[p]
+    if (depth > 0) {
+      if (c === 0x5c) p++
+      else if (c === 0x28) depth++
+      else if (c === 0x29) depth--
+      p++
+    } else if (c === 0x28) {
+      depth = 1
+      p++
+    } else if (c === 0x2c) {
+      word = 0
+      p++
+    } else if (c === 0x20 || c === 0x09) p++
+    else {
+      const start = p
+      while (p < to && bytes[p] !== 0x20 && bytes[p] !== 0x09 && bytes[p] !== 0x2c && bytes[p] !== 0x28) p++
+      if (++word === 2 && equalsIgnoreCase(bytes, start, p, lower)) return true
+    }
+  }
+  return false
+}
+
+/** Whether Host says something else than the absolute target, letters' case aside: worth a line in the log. */
+export function hostDiffers(head: Head, target: Target): boolean {
+  const index = head.find(FIELD.host)
+  if (target.form !== 'absolute' || index < 0) return false
+  const { bytes, at } = head
+  const { authorityStart, authorityEnd } = target
+  return !sameIgnoreCase(bytes, at[index * 4 + 2], at[index * 4 + 3], bytes, authorityStart, authorityEnd)
+}
