@@ -13,49 +13,49 @@ import type { Target } from './target.ts'
 
 export interface RequestForwarding {
   /** `origin` to an origin, `absolute` to a parent. */
-  readonly form: 'origin' | 'absolute'
+  form: 'origin' | 'absolute'
   /** Our pseudonym in Via; empty: no Via is added. */
-  readonly via: string
-  readonly forwardedFor: 'append' | 'off' | 'delete'
+  via: string
+  forwardedFor: 'append' | 'off' | 'delete'
   /** Add Forwarded (RFC 7239). */
-  readonly forwarded: boolean
+  forwarded: boolean
   /** Reveal nothing of what is behind us: no Via, X-Forwarded-For, Forwarded and the like, ours or others'. */
-  readonly transparent: boolean
+  transparent: boolean
   /** The client's address, canonical text; empty when it is a unix socket. */
-  readonly client: string
+  client: string
   /** Our address that it came to, for `by=` of Forwarded. */
-  readonly listener?: string
+  listener?: string
   /** Send Expect on; false: we answer it. */
-  readonly expect: boolean
+  expect: boolean
   /** The Upgrade tokens let through, lower case. */
-  readonly upgrades: readonly string[]
+  upgrades: readonly string[]
   /** False: ask the origin to close after its response. */
-  readonly keepAlive: boolean
+  keepAlive: boolean
   /** The body goes out in chunks. */
-  readonly chunked: boolean
+  chunked: boolean
   /** Trailers are wanted (TE) and sent on (Trailer). */
-  readonly trailers: boolean
+  trailers: boolean
   /** What to make of Max-Forwards; -1: leave it as it is. */
-  readonly maxForwards: number
+  maxForwards: number
   /** Make Host out of the target instead of sending the received one on (RFC 9112 3.2.2). */
-  readonly hostFromTarget: boolean
+  hostFromTarget: boolean
 }
 
 export interface ResponseForwarding {
   /** Our pseudonym in Via; empty: no Via is added. */
-  readonly via: string
+  via: string
   /** Say `Connection: close`. */
-  readonly close: boolean
+  close: boolean
   /** Say `Connection: keep-alive`, to a client of HTTP/1.0 that asked for it. */
-  readonly keepAlive: boolean
+  keepAlive: boolean
   /** `chunked`: in chunks; `close`: to the end of the connection; `as-is`: with the length it came with, if any. */
-  readonly framing: 'as-is' | 'chunked' | 'close'
+  framing: 'as-is' | 'chunked' | 'close'
   /** A 101 to pass on, with its Upgrade. */
-  readonly upgrade: boolean
+  upgrade: boolean
   /** Date, when the origin gave none (RFC 9110 6.6.1); empty: none is added. */
-  readonly date: string
+  date: string
   /** Send Trailer on. */
-  readonly trailers: boolean
+  trailers: boolean
 }
 
 const HTTP11 = toBytes(' HTTP/1.1\r\n')
