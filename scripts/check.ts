@@ -15,7 +15,7 @@ const CHECKS: Record<string, readonly string[]> = {
   'format': ['deno', 'fmt', '--check'],
   'lint': ['deno', 'lint', '--quiet'],
   'types of core, with those of no runtime': ['tsc', '-p', 'core'],
-  'types of adapters/node': ['tsc', '-p', 'adapters/node'],
+  'types of adapters/node and shared': ['tsc', '-p', 'adapters'],
   'types of adapters/bun': ['tsc', '-p', 'adapters/bun'],
   'types of adapters/deno and core, by Deno': ['deno', 'check', '--quiet', 'adapters/main.ts', ...denoFiles()],
   'types of scripts and test': ['tsc', '-p', '.'],
