@@ -101,3 +101,15 @@ export const DNS_SWEEP = 25
 export const LINGER_TIME = 2_000
 /** How long a tunnel may be idle once one side has ended, milliseconds: HAProxy's users set their client-fin like this. */
 export const HALF_CLOSED_TIME = 60_000
+
+// Error pages
+
+/** A template of an error page: a page with pictures inside it is smaller. */
+export const PAGE_TEMPLATE_SIZE = 1_048_576
+/** Characters of a URL, a host or a detail shown on a page: what a person may read. A longer one is cut. */
+export const PAGE_VALUE_SIZE = 1000
+
+// Service
+
+/** How often logs are written out when little is logged, milliseconds. */
+export const LOG_FLUSH_PERIOD = 1_000

@@ -111,14 +111,13 @@ function typeEnd(bytes: Uint8Array, start: number, end: number): number {
 
 /** The media type of the answer; `false`, and nothing written, when it had none. */
 export function writeType(out: ByteWriter, record: ExchangeRecord, escape: Escape): boolean {
-  const response = record.response
-  if (response === null) {
-    const type = record.type
-    if (type === '') return false
+  const { response, type } = record
+  if (type !== '') {
     const end = type.indexOf(';')
     out.text(end < 0 ? type : type.slice(0, end))
     return true
   }
+  if (response === null) return false
   const field = response.find(FIELD['content-type'])
   if (field < 0) return false
   const start = response.at[field * 4 + 2]

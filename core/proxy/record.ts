@@ -35,9 +35,9 @@ export class ExchangeRecord {
   request: Head | null = null
   /** The URL asked of the origin, where it is not what the client sent (it was rewritten); empty otherwise. */
   url = ''
-  /** The response of the origin, when one came and its Content-Type is the one that was sent. */
+  /** The response of the origin, when one came. */
   response: Head | null = null
-  /** The Content-Type of an answer of our own, which `response` does not tell. */
+  /** The Content-Type of an answer of our own; empty: `response` tells it. */
   type = ''
   /** The status sent to the client; 0: none was. */
   status = 0
