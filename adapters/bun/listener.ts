@@ -34,6 +34,7 @@ class BunListener implements Listener {
 /** The other end of an accepted unix socket, which has no name. */
 const unnamed = unixEndpoint('')
 
+// deno-lint-ignore require-await -- so that what is thrown below rejects
 export async function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
   const { backlog = BACKLOG, reusePort = false } = options
   const unix = at.family === 'unix'

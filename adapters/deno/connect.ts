@@ -1,0 +1,40 @@
+/** Connections made by Deno.connect. */
+import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
+import { unixEndpoint } from '../shared/endpoint.ts'
+import { connect as connectByNode } from '../node/connect.ts'
+import { denoFailure } from './failure.ts'
+import { DenoSocket } from './socket.ts'
+
+export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
+  // Deno.connect cannot say where it comes from; Deno's node:net can.
+  if (options.from !== undefined) return connectByNode(to, options)
+  const giveUp = new AbortController()
+  let made: Socket | null = null
+  const make = async (): Promise<Socket> => {
+    try {
+      if (to.family === 'unix') {
+        const connection = await Deno.connect({ transport: 'unix', path: to.address })
+        made = new DenoSocket(connection, to, unixEndpoint(''))
+      } else {
+        const where = { hostname: to.address, port: to.port, autoSelectFamily: false }
+        const connection = await Deno.connect({ ...where, signal: giveUp.signal })
+        connection.setNoDelay()
+        made = new DenoSocket(connection, to, null)
+      }
+    } catch (error) {
+      throw giveUp.signal.aborted ? new SystemFailure('cancelled', '') : denoFailure(error)
+    }
+    if (giveUp.signal.aborted) {
+      made.close()
+      throw new SystemFailure('cancelled', '')
+    }
+    return made
+  }
+  return {
+    socket: make(),
+    cancel() {
+      giveUp.abort()
+      made?.close()
+    },
+  }
+}
