@@ -101,6 +101,8 @@ const list = new List()
 /** Write the request line, the fields and the empty line. */
 export function writeRequestHead(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
   const { bytes, at, ids, cut, count } = head
+  // Such a request would be read by the origin as one without a body, and its body as another request.
+  if (head.framing === 'chunked' && !how.chunked) throw new Error('a chunked request must go out chunked')
   out.put(bytes, 0, head.methodEnd)
   out.byte(0x20)
   writeTarget(out, head, target, how)
@@ -143,6 +145,7 @@ function writeTarget(out: ByteWriter, head: Head, target: Target, how: RequestFo
       out.put(bytes, head.targetStart, head.targetEnd)
       return
     }
+    if (target.authorityStart === target.authorityEnd) throw new Failure('bad-host', 'no host for a parent')
     out.text('http://')
     out.put(bytes, target.authorityStart, target.authorityEnd)
     // RFC 9112 3.2.4: the asterisk of OPTIONS is an empty path in absolute form.
@@ -295,7 +298,8 @@ export function writeResponseHead(out: ByteWriter, head: Head, how: ResponseForw
   out.text('\r\n')
 
   const asIs = how.framing === 'as-is'
-  const chunked = how.framing === 'chunked' || (asIs && head.framing === 'chunked')
+  // RFC 9112 6.1: never on what has no body, whatever was asked for.
+  const chunked = head.framing !== 'none' && (how.framing === 'chunked' || (asIs && head.framing === 'chunked'))
   let run = head.fieldsStart
   for (let i = 0; i < count; i++) {
     const treatment = IN_RESPONSE[ids[i]]
@@ -358,7 +362,7 @@ export function maxForwards(head: Head): number {
   if (index < 0 || !(head.isMethod('TRACE') || head.isMethod('OPTIONS'))) return -1
   const number = parseDecimal(head.bytes, head.at[index * 4 + 2], head.at[index * 4 + 3])
   if (number < 0 || head.find(FIELD['max-forwards'], index + 1) >= 0) {
-    throw new Failure('bad-request', `Max-Forwards: ${head.value(index)}`)
+    throw new Failure('bad-request', 'Max-Forwards is not one number')
   }
   return number
 }

@@ -85,18 +85,49 @@ function collect(head: Head, failure: 'bad-request' | 'bad-response'): void {
       if (equalsIgnoreCase(head.bytes, start, end, 'close')) closes = true
       else if (equalsIgnoreCase(head.bytes, start, end, 'keep-alive')) keeps = true
       else if (equalsIgnoreCase(head.bytes, start, end, 'upgrade')) asksUpgrade = true
-      else nominate(head, start, end)
+      else nominate(head, head.bytes, start, end)
     }
   }
 }
 
-/** Cut the fields whose name Connection has at `start..end` (RFC 9110 7.6.1). */
-function nominate(head: Head, start: number, end: number): void {
+/** Cut the fields that have the name `from[start..end)`, an option of Connection (RFC 9110 7.6.1). */
+function nominate(head: Head, from: Uint8Array, start: number, end: number): void {
   const { bytes, at, ids, cut } = head
   for (let i = 0; i < head.count; i++) {
     if (at[i * 4 + 1] - at[i * 4] !== end - start || END_TO_END[ids[i]] === 1) continue
-    if (sameIgnoreCase(bytes, at[i * 4], at[i * 4 + 1], bytes, start, end)) cut[i] = 1
+    if (sameIgnoreCase(bytes, at[i * 4], at[i * 4 + 1], from, start, end)) cut[i] = 1
   }
+}
+
+/**
+ * Cut the trailer fields that are not to be sent on: those Trailer did not announce, which whoever merges trailers would not
+ * expect, and those Connection names (RFC 9110 6.5, 7.6.1). What may never be a trailer is cut when they are written.
+ */
+export function judgeTrailers(trailers: Head, head: Head): void {
+  trailers.cut.fill(1, 0, trailers.count)
+  for (let i = head.find(FIELD.trailer); i >= 0; i = head.find(FIELD.trailer, i + 1)) {
+    list.open(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
+    while (list.next()) announce(trailers, head.bytes, list.start, list.end)
+  }
+  for (let i = head.find(FIELD.connection); i >= 0; i = head.find(FIELD.connection, i + 1)) {
+    list.open(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
+    while (list.next()) nominate(trailers, head.bytes, list.start, list.end)
+  }
+}
+
+function announce(trailers: Head, from: Uint8Array, start: number, end: number): void {
+  const { bytes, at, cut } = trailers
+  for (let i = 0; i < trailers.count; i++) {
+    if (sameIgnoreCase(bytes, at[i * 4], at[i * 4 + 1], from, start, end)) cut[i] = 0
+  }
+}
+
+/** Of a value in the detail of a failure, which ends up in logs and pages. */
+const SHOWN = 80
+
+function shown(head: Head, index: number): string {
+  const value = head.value(index)
+  return `${head.name(index)}: ${value.length > SHOWN ? `${value.slice(0, SHOWN)}...` : value}`
 }
 
 /** Whether the list in a field has this member, given in lower case. */
@@ -125,7 +156,7 @@ export function judgeRequest(head: Head): void {
     list.open(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
     while (list.next()) {
       if (equalsIgnoreCase(head.bytes, list.start, list.end, '100-continue')) head.expectContinue = true
-      else throw new Failure('expectation-failed', head.value(i))
+      else throw new Failure('expectation-failed', shown(head, i))
     }
   }
   if (head.framing === 'none' || (head.framing === 'length' && head.length === 0)) head.expectContinue = false
@@ -144,7 +175,7 @@ function frameRequest(head: Head): void {
   if (lengths === 0) return
   if (lengths > 1) throw new Failure('bad-framing', 'more than one Content-Length')
   const length = lengthAt(head, firstLength)
-  if (length < 0) throw new Failure('bad-framing', `Content-Length: ${head.value(firstLength)}`)
+  if (length < 0) throw new Failure('bad-framing', shown(head, firstLength))
   if (connect) {
     // RFC 9110 9.3.6: content of CONNECT has no meaning; a length of nothing says the same as none.
     if (length > 0) throw new Failure('bad-framing', 'CONNECT with a body')
@@ -160,12 +191,11 @@ const lengthAt = (head: Head, index: number): number =>
 
 /** The one coding a request may have is chunked, alone, in one field, and written just so. */
 function requireChunked(head: Head): void {
-  const value = head.value(firstCoding)
   const start = head.at[firstCoding * 4 + 2]
   const end = head.at[firstCoding * 4 + 3]
   if (codings === 1 && equalsIgnoreCase(head.bytes, start, end, 'chunked')) return
   if (codings > 1) throw new Failure('bad-framing', 'more than one Transfer-Encoding')
-  const bad = (): Failure => new Failure('bad-framing', `Transfer-Encoding: ${value}`)
+  const bad = (): Failure => new Failure('bad-framing', shown(head, firstCoding))
   let members = 1
   for (let i = start; i < end; i++) if (head.bytes[i] === 0x2c) members++
   let last = false
@@ -177,7 +207,7 @@ function requireChunked(head: Head): void {
     last = equalsIgnoreCase(head.bytes, list.start, list.end, 'chunked')
   }
   if (!last || members !== 0) throw bad()
-  throw new Failure('coding-unknown', `Transfer-Encoding: ${value}`)
+  throw new Failure('coding-unknown', shown(head, firstCoding))
 }
 
 /** Judge the head of a response; throws bad-response. */
@@ -205,7 +235,7 @@ export function judgeResponse(head: Head, answering: Answering): void {
   }
   if (lengths > 0) {
     head.length = lengthAt(head, firstLength)
-    if (head.length < 0) throw new Failure('bad-response', `Content-Length: ${head.value(firstLength)}`)
+    if (head.length < 0) throw new Failure('bad-response', shown(head, firstLength))
     for (let i = head.find(FIELD['content-length'], firstLength + 1); i >= 0;) {
       if (lengthAt(head, i) !== head.length) throw new Failure('bad-response', 'Content-Length fields that differ')
       i = head.find(FIELD['content-length'], i + 1)
@@ -239,5 +269,5 @@ function codingOfResponse(head: Head): 'chunked' | 'close' {
     return 'chunked'
   }
   if (equalsIgnoreCase(head.bytes, start, end, 'identity')) return 'close'
-  throw new Failure('bad-response', `Transfer-Encoding: ${head.value(firstCoding)}`)
+  throw new Failure('bad-response', shown(head, firstCoding))
 }

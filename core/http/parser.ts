@@ -11,7 +11,7 @@ import { CR, LF } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import { LEADING_LINES } from '../limits.ts'
 import { ChunkedReader } from './chunked.ts'
-import { type Answering, judgeRequest, judgeResponse } from './framing.ts'
+import { type Answering, judgeRequest, judgeResponse, judgeTrailers } from './framing.ts'
 import { giveHead, type Head, NO_HEAD, takeHead } from './head.ts'
 import {
   type Grammar,
@@ -46,6 +46,7 @@ export interface MessageEvent {
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0)
+const ORDINARY: Answering = {}
 /** How much of a chunk is copied at a time to complete a split head: what is past its end is copied for nothing. */
 const PIECE = 2048
 
@@ -78,7 +79,7 @@ export class HttpParser {
   /** Of a body with a length: bytes still to come. */
   #left = 0
   #chunked: ChunkedReader | null = null
-  #answering: Answering = {}
+  #answering: Answering = ORDINARY
 
   constructor(kind: 'request' | 'response', limits: HeadLimits = HEAD_LIMITS) {
     this.#kind = kind
@@ -118,7 +119,7 @@ export class HttpParser {
    * Ready for the next message, after `paused` (or before the first one). The Head of the last one goes back to the pool.
    * For responses `answering` says what the next one answers: nothing else tells whether it has a body.
    */
-  restart(answering: Answering = {}): void {
+  restart(answering: Answering = ORDINARY): void {
     if (this.#state !== PAUSED && this.#state !== DONE && this.#state !== START) {
       throw new Error('HttpParser: restarted inside a message')
     }
@@ -339,7 +340,7 @@ export class HttpParser {
     if (trailers.count === 0) {
       giveHead(trailers)
       this.#trailers = null
-    }
+    } else judgeTrailers(trailers, this.#head)
     return this.#end()
   }
 }
