@@ -307,6 +307,35 @@ export function decode(bytes: Uint8Array): Message {
   }
 }
 
+/** What tells whose answer it is, read alone: so that a broken answer can be told from one that is not ours. */
+export interface Opening {
+  readonly id: number
+  readonly response: boolean
+  readonly opcode: number
+  /** The lower 4 bits. */
+  readonly rcode: number
+  /** The one question; `null` where there are none, or several. */
+  readonly question: Question | null
+}
+
+/** The header and the question. `null` when not even they can be read. */
+export function decodeOpening(bytes: Uint8Array): Opening | null {
+  if (bytes.length < HEADER_SIZE) return null
+  const reader = new Reader(bytes)
+  const id = reader.u16()
+  const flags = reader.u16()
+  const count = reader.u16()
+  reader.at = HEADER_SIZE
+  let question: Question | null = null
+  try {
+    if (count === 1) question = { name: reader.name(), type: reader.u16(), class: reader.u16() }
+  } catch (error) {
+    if (error instanceof Malformed) return null
+    throw error
+  }
+  return { id, response: (flags & 0x8000) !== 0, opcode: flags >> 11 & 0xf, rcode: flags & 0xf, question }
+}
+
 class Writer extends ByteWriter {
   readonly #names = new Map<string, number>()
 
