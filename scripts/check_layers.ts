@@ -45,6 +45,7 @@ const FOR_ADAPTERS = ['core/runtime.ts', 'core/limits.ts']
 const PACKAGES: Record<string, readonly string[]> = {
   '@logtape/logtape': ['core/flow', 'core/proxy', 'core/service', 'core/control', 'core/cli'],
   '@std/cli': ['core/cli'],
+  'bun': ['adapters/bun'],
   'dns-packet': ['scripts', 'test'],
   'esbuild': ['scripts'],
   'fast-check': ['scripts', 'test'],
