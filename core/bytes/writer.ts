@@ -31,13 +31,14 @@ export class ByteWriter {
     if (count <= 0) return
     this.room(count)
     const bytes = this.bytes
-    let at = this.length
+    const at = this.length
     this.length = at + count
     if (count > SHORT) {
       bytes.set(start === 0 && end === from.length ? from : from.subarray(start, end), at)
       return
     }
-    for (let i = start; i < end; i++) bytes[at++] = from[i]
+    // Counted from 0: where `i` starts at an optional argument, the loop takes seven times as long on Bun.
+    for (let i = 0; i < count; i++) bytes[at + i] = from[start + i]
   }
 
   /** Write text of one byte a character; what is above 0xff must not come here, and is written as "?". */
