@@ -18,7 +18,7 @@ export type ProgramName = 'node20' | 'node' | 'deno' | 'bun' | 'exe'
 const ROOT = resolve(import.meta.dirname, '../..')
 
 const COMMANDS: Record<ProgramName, readonly string[]> = {
-  node20: ['/usr/bin/node', join(ROOT, '.build/exaproxy.mjs')],
+  node20: [process.env.EXAPROXY_TEST_NODE20 ?? '/usr/bin/node', join(ROOT, '.build/exaproxy.mjs')],
   node: [join(ROOT, 'node_modules/.bin/node'), join(ROOT, 'adapters/main.ts')],
   deno: [join(ROOT, 'node_modules/.bin/deno'), 'run', '-A', join(ROOT, 'adapters/main.ts')],
   bun: [join(ROOT, 'node_modules/.bin/bun'), join(ROOT, 'adapters/main.ts')],
