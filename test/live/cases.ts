@@ -31,8 +31,8 @@ export interface Case {
 const HEADING = /^## ((?:\d+)(?:, \d+)*) (.+)$/
 const STEP = /^(client\d?|origin\d?) (>|<|<\+|<<|!|=)(?: (.*))?$/
 const STATES: Record<string, RegExp> = {
-  client: /^(kept|closed|broken|reset|trailer .+|no trailers)$/,
-  origin: /^(closed|broken|reset|new|reused|untouched|trailer .+|no trailers)$/,
+  client: /^(kept|closed|in order|gone|broken|reset|trailer .+|no trailers)$/,
+  origin: /^(closed|broken|reset|new|reused|untouched|nothing whole|trailer .+|no trailers)$/,
 }
 const ACTS = /^(end|close|reset|stop reading|read on)$/
 
@@ -45,7 +45,7 @@ export function readCases(path: string): Case[] {
   // A line without text sets two messages of one side apart.
   let apart = true
   let standard = 'forward'
-  readFileSync(path, 'utf8').split('\n').forEach((line, index) => {
+  readFileSync(path, 'latin1').split('\n').forEach((line, index) => {
     const fail = (words: string): never => {
       throw new Error(`${file}:${index + 1}: ${words}: ${line}`)
     }

@@ -3,6 +3,7 @@
  * byte. A case has origins of its own; programs are shared by the cases of one configuration.
  */
 
+import { Buffer } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,6 +20,7 @@ const cases = allCases()
 const programs = new Map<string, Promise<Program>>()
 let check: Origin
 let names: NameServer
+let runs = 0
 
 beforeAll(async () => {
   check = await Origin.listen(answering('kept'))
@@ -27,7 +29,8 @@ beforeAll(async () => {
     'www.origin.test': { a: ['127.0.0.1'] },
     'local.test': { a: ['127.0.0.2'] },
     'private.test': { a: ['10.0.0.1'] },
-    'rebind.test': [{ a: ['127.0.0.1'], ttl: 0 }, { a: ['10.0.0.1'], ttl: 0 }],
+    'local6.test': { aaaa: ['::1'] },
+    'rebind-*.test': [{ a: ['127.0.0.1'], ttl: 0 }, { a: ['10.0.0.1'], ttl: 0 }],
     'empty.test': {},
     'failing.test': { code: 'SERVFAIL' },
     'silent.test': { silent: true },
@@ -43,7 +46,10 @@ afterAll(async () => {
 describe.each([...new Set(cases.map(({ file }) => file))])('%s', (file) => {
   for (const one of cases.filter((c) => c.file === file)) {
     for (const value of one.each?.values ?? ['']) {
-      const title = `${one.numbers.join(', ')} ${one.title}${one.each === null ? '' : ` [${value}]`}`
+      const title = Buffer.from(
+        `${one.numbers.join(', ')} ${one.title}${one.each === null ? '' : ` [${value}]`}`,
+        'latin1',
+      ).toString()
       for (const pace of paces(one)) test(`${title} (${pace})`, () => perform(one, value, pace))
     }
   }
@@ -65,25 +71,31 @@ async function perform(one: Case, value: string, pace: Pace): Promise<void> {
   for (const [name, origin] of origins) values[name] = origin.authority
   // A configuration that names the case's origins is a program of its own.
   const own = /\{origin2?\}/.test(text)
-  const start = () => Program.start(filled(text, values), { addresses: 1 })
-  const shared = own ? undefined : programs.get(one.configuration)
-  const starting = shared ?? start()
+  const starting = (own ? undefined : programs.get(one.configuration)) ??
+    Program.start(filled(text, values), { addresses: 1 })
   if (!own) programs.set(one.configuration, starting)
-  const program = await starting
+  // One that could not start, or has crashed, is started again for the next case.
+  const forget = () => programs.delete(one.configuration)
+  const program = await starting.catch((problem) => {
+    forget()
+    throw problem
+  })
   try {
     const { host, port, listener } = program.listening[0]
     values.proxy = `${host}:${port}`
     values.proxy_port = String(port)
+    values.run = String(++runs)
     const stage: Stage = { host, port, values, check, form: listener === 'reverse' ? 'origin' : 'absolute' }
     await new Play(one, value, pace, stage, origins).run()
     expect(program.ended, program.diagnostics).toBeNull()
   } finally {
+    if (program.ended !== null) forget()
     if (own) await program[Symbol.asyncDispose]()
   }
 }
 
 describe('the table of rules', () => {
-  const rows = [...readFileSync(join(CASES, 'README.md'), 'utf8').matchAll(/^\| (\d+) \| (.+) \| (.+) \|$/gm)]
+  const rows = [...readFileSync(join(CASES, 'README.md'), 'utf8').matchAll(/^\|\s*(\d+)\s*\|(.+)\|(.+)\|$/gm)]
   const covered = new Set(cases.flatMap(({ numbers }) => numbers))
 
   test('has a row for each of the 112 rules, in order', () => {

@@ -5,7 +5,7 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 
-/** What is known of a name; every question takes the next of several entries, the last one stays. */
+/** What is known of a name (`a-*.test` stands for `a-1.test` and so on); every question takes the next of several entries, the last one stays. */
 export interface Known {
   readonly a?: readonly string[]
   readonly aaaa?: readonly string[]
@@ -61,7 +61,8 @@ export class NameServer {
     this.questions.push(asked)
     const turn = this.#asked.get(asked) ?? 0
     this.#asked.set(asked, turn + 1)
-    const entries = [this.#names[name] ?? { code: 'NXDOMAIN' }].flat() as Known[]
+    const entries = [this.#names[name] ?? this.#names[name.replace(/-\d+\./, '-*.')] ?? { code: 'NXDOMAIN' }]
+      .flat() as Known[]
     const known = entries[Math.min(turn, entries.length - 1)]
     if (known.silent === true) return
     const addresses = (type === 'A' ? known.a : type === 'AAAA' ? known.aaaa : undefined) ?? []

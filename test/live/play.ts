@@ -53,11 +53,11 @@ export class Play {
     this.#pace = pace
     this.#origins = origins
     this.#values = { ...stage.values }
-    if (one.each !== null) this.#values[one.each.name] = unescaped(value).replaceAll('\\', '\\\\')
     for (const [name, origin] of origins) {
       this.#values[name] = origin.authority
       this.#values[`${name}_port`] = String(origin.port)
     }
+    if (one.each !== null) this.#values[one.each.name] = filled(value, this.#values)
   }
 
   /** Origins of a case's own, so that no pooled connection of another case is met. */
@@ -206,22 +206,39 @@ export class Play {
     }
     if (state === 'untouched') return same(`connections to ${actor}`, this.#origin(actor).connections.length, 0)
     if (state === 'new' || state === 'reused') return same('the connection was', this.#reused ? 'reused' : 'new', state)
+    if (state === 'nothing whole') return await this.#nothingWhole(actor)
     const wire = await this.#listener(actor)
     if (state === 'kept') return await this.#kept(wire)
+    if (state === 'in order') return await this.#kept(wire, true)
+    if (state === 'gone') {
+      await wire.toEnd()
+      return same('the connection ended by', wire.state, 'end')
+    }
     const end = await wire.finished()
     if (state === 'closed') same('the connection ended by', end, 'end')
     if (state === 'reset') same('the connection ended by', end, 'reset')
   }
 
   /** A connection is kept when the next request on it gets its own answer, and nothing else came before. */
-  async #kept(wire: Wire): Promise<void> {
+  async #kept(wire: Wire, maybe = false): Promise<void> {
     const { check, form } = this.#stage
     const target = form === 'absolute' ? `http://${check.authority}/kept` : '/kept'
     const host = form === 'absolute' ? check.authority : 'kept.test'
     await wire.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
     const answer = await wire.message('response')
+    if (answer === null && maybe) return same('the connection ended by', wire.state, 'end')
     if (answer === null) throw new Error(`the connection was not kept: it ended by ${wire.state}`)
     same('the answer to the next request', `${answer.line.slice(0, 12)} ${answer.body}`, 'HTTP/1.1 200 kept')
+  }
+
+  /** A request may have begun, but the origin can tell that it is not whole. */
+  async #nothingWhole(actor: string): Promise<void> {
+    for (const connection of this.#origin(actor).connections) {
+      await connection.finished()
+      const request = await connection.message('request').catch(() => null)
+      if (request !== null) same(`"${request.line}" is complete`, request.complete, false)
+      await connection.toEnd()
+    }
   }
 
   /** Nobody got a byte that the case did not speak of. */
@@ -253,18 +270,29 @@ function expectation(lines: readonly string[], values: Readonly<Record<string, s
 }
 
 function startsAs(line: string, wanted: string, client: boolean): void {
+  const pattern = /^\/(.+)\/$/.exec(wanted)?.[1]
+  if (client && pattern !== undefined) {
+    if (!new RegExp(`^HTTP/1.1 (?:${pattern})`).test(line)) same('start line', shown(line), `HTTP/1.1 ${pattern}`)
+    return
+  }
+  if (client && /^HTTP\/1[.]1 \d+$/.test(wanted)) {
+    return same('start line', shown(line.slice(0, wanted.length)), shown(wanted))
+  }
   if (!client || wanted.startsWith('HTTP/')) return same('start line', shown(line), shown(wanted))
   same('start line', shown(line.slice(0, 'HTTP/1.1 '.length + wanted.length)), shown(`HTTP/1.1 ${wanted}`))
 }
 
-/** Fields spoken of are there with these values and no others, in this order; the rest is free. */
+/**
+ * Fields spoken of are there with these values and no others, in this order; the rest is free. A list may be cut into
+ * lines in another way (RFC 9110 5.3), except Set-Cookie.
+ */
 function compareFields(message: Message, wanted: Expectation): void {
   const names = new Set(wanted.present.map(([name]) => name))
   for (const name of names) {
     const values = wanted.present.filter(([n]) => n === name).map(([, value]) => value)
     const lines = message.fields.filter(([n]) => n.toLowerCase() === name.toLowerCase())
     const got = lines.map(([, value]) => value)
-    const fits = got.length === values.length && values.every((value, index) => fitting(value, got[index]))
+    const fits = alike(got, values) || (name !== 'Set-Cookie' && alike([got.join(', ')], [values.join(', ')]))
     if (!fits) same(`field ${name}`, got.map((v) => shown(v)).join(' | '), values.map((v) => shown(v)).join(' | '))
     for (const [written] of lines) same('a field is written', written, name)
   }
@@ -274,6 +302,10 @@ function compareFields(message: Message, wanted: Expectation): void {
     const bad = value === undefined ? got : got.filter((one) => one.toLowerCase().includes(value.toLowerCase()))
     if (bad.length > 0) same(`field ${absent} is absent`, `${name}: ${bad.join(' | ')}`, '')
   }
+}
+
+function alike(got: readonly string[], wanted: readonly string[]): boolean {
+  return got.length === wanted.length && wanted.every((value, index) => fitting(value, got[index]))
 }
 
 function fitting(wanted: string, got: string): boolean {
