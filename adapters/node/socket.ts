@@ -17,6 +17,9 @@ export class NodeSocket extends Pushed implements Socket {
   private readonly socket: NetSocket
   private where: Endpoint | null
   private ended = false
+  /** We closed it. */
+  private shut = false
+  /** The connection is no more, whoever ended it. */
   private gone = false
 
   /** `socket` must be connected and paused, without having been read. */
@@ -56,7 +59,7 @@ export class NodeSocket extends Pushed implements Socket {
     return new Promise((resolve, reject) => {
       socket.write(NOTHING, (error) => {
         if (!error) resolve()
-        else reject(socket.errored ? systemFailure(socket.errored) : closed())
+        else reject(this.shut ? closed() : systemFailure(socket.errored ?? { code: 'ECONNRESET' }))
       })
     })
   }
@@ -68,17 +71,18 @@ export class NodeSocket extends Pushed implements Socket {
   }
 
   close(): void {
-    if (this.shut()) this.socket.destroy()
+    if (this.forget()) this.socket.destroy()
   }
 
   abort(): void {
-    if (!this.shut()) return
+    if (!this.forget()) return
     // A unix socket has no reset.
     if (this.peer.family === 'unix') this.socket.destroy()
     else this.socket.resetAndDestroy()
   }
 
-  private shut(): boolean {
+  private forget(): boolean {
+    this.shut = true
     this.ended = true
     this.drop()
     if (this.gone) return false
