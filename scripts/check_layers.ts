@@ -29,8 +29,9 @@ const ARROWS: Record<string, readonly string[]> = {
   'core/cli': ['core/service', 'core/control', ...ABOVE],
   'adapters/shared': ['core/bytes'],
   'adapters/node': ['adapters/shared', 'core/bytes'],
-  'adapters/deno': ['adapters/shared', 'core/bytes'],
-  'adapters/bun': ['adapters/shared', 'core/bytes'],
+  // Deno and Bun have Node's modules, for what their own cannot do.
+  'adapters/deno': ['adapters/node', 'adapters/shared', 'core/bytes'],
+  'adapters/bun': ['adapters/node', 'adapters/shared', 'core/bytes'],
   'adapters/linux': ['adapters/shared', 'core/bytes'],
   'adapters': ['#runtime', 'core/cli'],
   'scripts': ['core', 'adapters', 'scripts', 'test'],

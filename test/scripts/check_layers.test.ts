@@ -32,7 +32,10 @@ const CASES: readonly [path: string, source: string, words: string | null][] = [
   ['adapters/bun/socket.ts', `import { take } from '../../core/bytes/buffers.ts'`, null],
   ['adapters/bun/socket.ts', `import { Failure } from '../../core/failure.ts'`, 'adapters/bun may import from'],
   ['adapters/bun/socket.ts', `import { Head } from '../../core/http/head.ts'`, 'adapters/bun may import from'],
-  ['adapters/bun/socket.ts', `import { files } from '../node/files.ts'`, 'adapters/bun may import from'],
+  ['adapters/bun/socket.ts', `import { connect } from '../deno/connect.ts'`, 'adapters/bun may import from'],
+  ['adapters/node/socket.ts', `import { connect } from '../bun/connect.ts'`, 'adapters/node may import from'],
+  ['adapters/deno/connect.ts', `import { connect } from '../node/connect.ts'`, null],
+  ['adapters/bun/socket.ts', `import type { Socket } from 'bun'`, null],
   ['test/http/head.test.ts', `import { Head } from '../../core/http/head.ts'`, null],
 
   // Packages
