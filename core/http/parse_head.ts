@@ -18,7 +18,7 @@ export interface Grammar {
   readonly start: 'request' | 'response' | 'none'
   readonly bad: FailureCode
   readonly large: FailureCode
-  /** What RFC 9112 has a proxy repair in responses: obs-fold (5.2) and white space before the colon (5.1). */
+  /** White space before the colon is taken away, as RFC 9112 5.1 has a proxy do in responses; else it is refused. */
   readonly repairs: boolean
 }
 
@@ -203,15 +203,7 @@ function parseFields(
         return 'whole'
       }
       const space = bytes[p] === SP || bytes[p] === HTAB
-      if (space && p === line) {
-        if (!grammar.repairs || head.count === 0) throw new Failure(grammar.bad, 'a field line starts with white space')
-        if (!owned) return 'copy'
-        p = unfold(head, bytes, p, to)
-        if (p < 0) return 'more'
-        head.end = p
-        continue
-      }
-      if (!space || !grammar.repairs) throw new Failure(grammar.bad, whyNoName(bytes[p], p === line))
+      if (!space || p === line || !grammar.repairs) throw new Failure(grammar.bad, whyNoName(bytes[p], p === line))
       if (!owned) return 'copy'
       while (p < to && (bytes[p] === SP || bytes[p] === HTAB)) p++
       if (p >= to) return 'more'
@@ -240,33 +232,8 @@ function parseFields(
 
 function whyNoName(byte: number, first: boolean): string {
   if (byte === CR || byte === LF) return 'a field line has no colon, or does not end in CR LF'
+  if (first && (byte === SP || byte === HTAB)) return 'a field line starts with white space'
   if (byte === SP || byte === HTAB) return 'white space before the colon of a field'
   if (byte === COLON && first) return 'a field has no name'
   return `a field name has a byte ${byte}`
-}
-
-/**
- * A line that goes on the one before it: the line end between them becomes spaces (RFC 9112 5.2). The bytes are the head's
- * own, so offsets are the same. Gives where the next line starts; -1 when this one is not all here.
- */
-function unfold(head: Head, bytes: Uint8Array, line: number, to: number): number {
-  bytes[line - 2] = SP
-  bytes[line - 1] = SP
-  let p = line
-  while (p < to && (CLASS[bytes[p]] & VALUE) !== 0) p++
-  if (p >= to) return -1
-  if (bytes[p] !== CR) throw new Failure('bad-response', `a field value has a byte ${bytes[p]}`)
-  if (p + 1 >= to) return -1
-  if (bytes[p + 1] !== LF) throw new Failure('bad-response', 'a CR without LF')
-  const place = (head.count - 1) * 4
-  const at = head.at
-  if (at[place + 2] === at[place + 3]) {
-    let start = at[place + 1] + 1
-    while (start < p && (bytes[start] === SP || bytes[start] === HTAB)) start++
-    at[place + 2] = start
-  }
-  let end = p
-  while (end > at[place + 2] && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
-  at[place + 3] = end
-  return p + 2
 }

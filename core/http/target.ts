@@ -5,6 +5,7 @@
 
 import { formatAddress, parseAddress } from '../bytes/address.ts'
 import {
+  ALPHA,
   CLASS,
   DIGIT,
   equalsIgnoreCase,
@@ -135,7 +136,8 @@ function fromHost(head: Head, into: Target, form: 'origin' | 'asterisk'): Target
   const index = head.find(FIELD.host)
   const from = index < 0 ? 0 : head.at[index * 4 + 2]
   const to = index < 0 ? 0 : head.at[index * 4 + 3]
-  if (from === to) {
+  // No http URI is without a host (RFC 9110 4.2.1); only HTTP/1.0 may leave it to us to know which one is meant.
+  if (index < 0) {
     into.host = ''
     into.port = 80
     into.hostStart =
@@ -210,11 +212,17 @@ function hostName(bytes: Uint8Array, from: number, to: number, bad: FailureCode)
   if (end === from) throw new Failure(bad, 'the host is empty')
   if (end - from > NAME_SIZE) throw new Failure(bad, 'the host is too long')
   let label = from
+  let letters = 0
   for (let i = from; i <= end; i++) {
-    if (i < end && bytes[i] !== DOT) continue
-    if (i === label) throw new Failure(bad, 'the host has an empty label')
+    if (i < end && bytes[i] !== DOT) {
+      if ((CLASS[bytes[i]] & (ALPHA | DIGIT)) !== 0) letters++
+      continue
+    }
+    if (letters === 0) throw new Failure(bad, 'the host has a label without a letter or digit')
     if (i - label > LABEL_SIZE) throw new Failure(bad, 'the host has a label that is too long')
-    if (i < end) label = i + 1
+    if (i === end) break
+    label = i + 1
+    letters = 0
   }
   const host = lowerCase(bytes, from, end)
   // WHATWG URL: what ends in a number is an IPv4 address or nothing. Names of the DNS end in a letter.
@@ -243,8 +251,9 @@ function oddAddress(host: string): string {
 
 /** Decimal, `0x` hexadecimal or `0` octal; -1 when it is no number. */
 function oddNumber(text: string): number {
-  const base = /^0x/.test(text) ? 16 : text.length > 1 && text.startsWith('0') ? 8 : 10
+  const base = text.startsWith('0x') ? 16 : text.length > 1 && text.startsWith('0') ? 8 : 10
   const digits = base === 16 ? text.slice(2) : text
+  if (digits === '') return -1
   let number = 0
   for (let i = 0; i < digits.length; i++) {
     const digit = '0123456789abcdef'.indexOf(digits[i])
