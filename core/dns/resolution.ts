@@ -60,7 +60,8 @@ interface Visit {
   asked: number
   /** Answers that were no help: SERVFAIL, REFUSED, nonsense. */
   useless: number
-  tcp: boolean
+  /** Why TCP was tried: its answer was cut short, or had other letters. */
+  tcp: 'cut' | 'case' | null
   plain: boolean
   caseless: boolean
   words: string
@@ -74,6 +75,7 @@ interface FollowUp {
 
 /** A server that could not say may be asked once more: what it asks in turn may have lost a packet (RFC 9520 3.1). */
 const USELESS_MAX = 2
+const SILENT = 'did not answer'
 /** Bytes of randomness for an attempt: the id, and a bit for each letter of the longest name. */
 const RANDOM_SIZE = 2 + 32
 
@@ -149,7 +151,7 @@ export class Resolution {
     if (attempt.cased && !sameCase) {
       if (attempt.transport === 'udp') {
         // Perhaps a guess of someone else's: TCP cannot be guessed at.
-        this.#overTcp(attempt.server, now)
+        this.#overTcp(attempt.server, 'case', now)
         return true
       }
       attempt.server.changesCase(now)
@@ -164,7 +166,7 @@ export class Resolution {
     }
     if (message.edns !== null) attempt.server.speaksEdns = true
     if (message.truncated && attempt.transport === 'udp') {
-      this.#overTcp(attempt.server, now)
+      this.#overTcp(attempt.server, 'cut', now)
       return true
     }
     switch (message.rcode) {
@@ -194,13 +196,10 @@ export class Resolution {
     visit.words = words
     this.#answered = true // it was not for lack of time
     if (attempt.transport === 'tcp') {
-      // It does answer over UDP, so it is not down. If only the case of letters made us come here, go without.
+      // It does answer over UDP, so it is not down.
       attempt.server.failures++
-      if (visit.caseless || !attempt.cased) this.#useless(attempt.server, words, now)
-      else {
-        visit.caseless = true
-        this.#followUps.push({ server: attempt.server, transport: 'udp' })
-      }
+      if (visit.tcp === 'case' && !visit.caseless) this.#withoutCase(attempt.server, visit)
+      else this.#useless(attempt.server, words, now)
       return
     }
     attempt.server.broken(now)
@@ -217,7 +216,7 @@ export class Resolution {
   #visit(server: Server): Visit {
     let visit = this.#visits.get(server)
     if (visit === undefined) {
-      visit = { asked: 0, useless: 0, tcp: false, plain: false, caseless: false, words: 'did not answer' }
+      visit = { asked: 0, useless: 0, tcp: null, plain: false, caseless: false, words: SILENT }
       this.#visits.set(server, visit)
     }
     return visit
@@ -292,16 +291,23 @@ export class Resolution {
       lowerAscii(question.name) === lowerAscii(attempt.name)
   }
 
-  #overTcp(server: Server, now: number): void {
+  #overTcp(server: Server, why: 'cut' | 'case', now: number): void {
     const visit = this.#visit(server)
-    if (visit.tcp) {
-      this.#useless(server, 'cuts its answer short', now)
+    if (visit.tcp !== null) {
+      if (visit.tcp === 'case' && why === 'case' && !visit.caseless) this.#withoutCase(server, visit)
+      else this.#useless(server, visit.words === SILENT ? 'did not answer over TCP' : visit.words, now)
       return
     }
-    visit.tcp = true
+    visit.tcp = why
     this.#followUps.push({ server, transport: 'tcp' })
     // Two round trips and perhaps a long answer: others are asked only if that hangs.
     this.#nextAt = now + Math.min(this.#settings.timeout, server.patience * 4)
+  }
+
+  /** TCP, which was to tell whose answer it was, cannot be had. */
+  #withoutCase(server: Server, visit: Visit): void {
+    visit.caseless = true
+    this.#followUps.push({ server, transport: 'udp' })
   }
 
   /** The server is no help with this question: the next one at once; the same one perhaps, after all others. */
