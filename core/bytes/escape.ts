@@ -66,37 +66,49 @@ export function quoted(out: ByteWriter, bytes: Uint8Array, start: number, end: n
 /** Inside a JSON string: `\"`, `\\`, and `\u00HH` for others than 0x20 to 0x7e: one byte is one character. */
 export function json(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
   out.room(6 * (end - start))
-  for (let i = start; i < end; i++) jsonUnit(out, bytes[i])
+  const to = out.bytes
+  let at = out.length
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]
+    if (INSIDE_QUOTES[byte] === 1) to[at++] = byte
+    else at = jsonEscape(to, at, byte)
+  }
+  out.length = at
 }
 
 /** A JSON string with its quotes; `null` when it is empty. */
 export function jsonText(out: ByteWriter, text: string): void {
-  if (text === '') {
-    out.text('null')
-    return
-  }
-  out.room(6 * text.length + 2)
-  out.bytes[out.length++] = QUOTE
-  for (let i = 0; i < text.length; i++) jsonUnit(out, text.charCodeAt(i))
-  out.bytes[out.length++] = QUOTE
-}
-
-/** Room for six bytes is the caller's to make. */
-function jsonUnit(out: ByteWriter, unit: number): void {
+  const length = text.length
+  out.room(6 * length + 4)
   const to = out.bytes
   let at = out.length
-  if (unit < 0x80 && INSIDE_QUOTES[unit] === 1) {
-    to[at++] = unit
-  } else {
-    to[at++] = BACKSLASH
-    if (unit === QUOTE || unit === BACKSLASH) {
-      to[at++] = unit
-    } else {
-      to[at++] = 0x75
-      for (let shift = 12; shift >= 0; shift -= 4) to[at++] = DIGITS[(unit >> shift) & 15]
-    }
+  if (length === 0) {
+    to[at] = 0x6e
+    to[at + 1] = 0x75
+    to[at + 2] = to[at + 3] = 0x6c
+    out.length = at + 4
+    return
   }
+  to[at++] = QUOTE
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80 && INSIDE_QUOTES[unit] === 1) to[at++] = unit
+    else at = jsonEscape(to, at, unit)
+  }
+  to[at++] = QUOTE
   out.length = at
+}
+
+/** Write a UTF-16 unit as an escape at `to[at]`; gives where it ends, six bytes later at most. */
+function jsonEscape(to: Uint8Array, at: number, unit: number): number {
+  to[at++] = BACKSLASH
+  if (unit === QUOTE || unit === BACKSLASH) {
+    to[at++] = unit
+    return at
+  }
+  to[at++] = 0x75
+  for (let shift = 12; shift >= 0; shift -= 4) to[at++] = DIGITS[(unit >> shift) & 15]
+  return at
 }
 
 const encoder = new TextEncoder()

@@ -2,7 +2,8 @@
  * The diagnostics log: what the operator should know about the proxy itself, through LogTape.
  *
  * A part of the proxy asks for the logger of its area once, `const log = logger('dns')`, and uses it at all levels. Until
- * {@link Diagnostics.open}, and below the level that was set, what is logged costs a comparison. Nothing waits for the log.
+ * {@link Diagnostics.open}, and below the level that was set, logging does nothing, but costs some 70 ns all the same: on a
+ * hot path ask `log.isEnabledFor('debug')` first. Nothing ever waits for the log.
  */
 
 import type { Logger, LogRecord } from '@logtape/logtape'
