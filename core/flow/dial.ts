@@ -248,7 +248,10 @@ export class Race {
           this.#reject(error)
           return
         }
-        this.#unreached = new Failure(CONNECT_FAILURES[error.code] ?? 'connect-failed', this.#words(error.message, address))
+        this.#unreached = new Failure(
+          CONNECT_FAILURES[error.code] ?? 'connect-failed',
+          this.#words(error.message, address),
+        )
         this.#stopAttemptTimer()
         this.#advance()
       },
@@ -261,7 +264,9 @@ export class Race {
 
   #words(what: string, address = ''): string {
     const { host, port } = this.#destination
-    return address === '' || address === host ? `${host} port ${port}: ${what}` : `${host} (${address}) port ${port}: ${what}`
+    return address === '' || address === host
+      ? `${host} port ${port}: ${what}`
+      : `${host} (${address}) port ${port}: ${what}`
   }
 
   #stopAttemptTimer(): void {

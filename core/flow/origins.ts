@@ -119,6 +119,13 @@ export class Origins {
     return this.#dialler.reach(origin, timings)
   }
 
+  /** It was looked for and not connected to: nothing remembers it when nothing uses it. */
+  forget(origin: Origin): void {
+    if (origin.active > 0 || origin.kept.length > 0) return
+    origin.listed = false
+    if (this.#byKey.get(origin.key) === origin) this.#byKey.delete(origin.key)
+  }
+
   connection(socket: Socket, origin: Origin): OriginConnection {
     const connection = new OriginConnection(socket, origin, this)
     this.#deadlines.add(connection)
@@ -140,6 +147,8 @@ export class Origins {
     connection.deadline = this.#deadlines.after(this.#limits.idle_timeout)
     origin.kept.push(connection)
     this.#kept++
+    // Its last head goes back to where the heads are kept.
+    connection.messages.parser.restart()
     connection.watch()
   }
 
@@ -162,10 +171,7 @@ export class Origins {
     } else {
       origin.active--
     }
-    if (origin.active === 0 && origin.kept.length === 0) {
-      origin.listed = false
-      if (this.#byKey.get(origin.key) === origin) this.#byKey.delete(origin.key)
-    }
+    this.forget(origin)
   }
 
   /** Close what is kept, and keep nothing from now on. */

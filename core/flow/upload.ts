@@ -49,11 +49,12 @@ export class Upload {
           this.#waits('client')
           await this.#from.refill()
         } else {
+          if (!this.#discarding) {
+            this.#to.finish(event.trailers)
+            const taken = this.#to.flush()
+            if (taken !== undefined) await this.#settled(taken)
+          }
           this.done = true
-          if (this.#discarding) return
-          this.#to.finish(event.trailers)
-          const taken = this.#to.flush()
-          if (taken !== undefined) await this.#settled(taken)
           return
         }
       }
@@ -63,7 +64,7 @@ export class Upload {
       // An origin that stopped reading may have answered: the response decides, and the client is read to the end of it.
       if (error.code === 'origin-left' && !this.#discarding) {
         this.#discarding = true
-        if (!this.done) await this.run()
+        await this.run()
       }
     }
   }

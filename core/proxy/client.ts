@@ -1,0 +1,217 @@
+/** A client's connection: what belongs to it from its accept to its close, and its one deadline. */
+
+import { toBytes } from '../bytes/ascii.ts'
+import { Failure } from '../failure.ts'
+import type { Timed } from '../flow/deadlines.ts'
+import type { Race } from '../flow/dial.ts'
+import { Messages } from '../flow/messages.ts'
+import type { Origin, OriginConnection } from '../flow/origins.ts'
+import { Outbox } from '../flow/outbox.ts'
+import type { Awaited, Upload } from '../flow/upload.ts'
+import type { Head } from '../http/head.ts'
+import { HttpParser } from '../http/parser.ts'
+import { newTarget } from '../http/target.ts'
+import type { Target } from '../http/target.ts'
+import { LINGER_TIME } from '../limits.ts'
+import type { Socket } from '../runtime.ts'
+import type { ListenerContext } from './listener.ts'
+import type { Proxy } from './proxy.ts'
+import { ExchangeRecord } from './record.ts'
+import { refuseNow } from './refuse.ts'
+
+/**
+ * What the connection waits for, which is what its deadline is about:
+ *
+ * | waits for | missed means |
+ * | --- | --- |
+ * | `request` | nothing was asked for: closed without a word |
+ * | `head` | 408 |
+ * | `body` | the client stopped sending: 408 |
+ * | `connect` | nothing here: connecting has its own time limits |
+ * | `response` | 504 |
+ * | `origin` | the origin stopped in the middle of a body, or stopped reading: 504, or the connection is cut |
+ * | `reader` | the client stopped reading: the connection is cut |
+ * | `tunnel` | nothing passed either way: closed |
+ * | `end` | what the client still sends is thrown away until it ends, but no longer: closed |
+ */
+export type Waits = 'request' | 'head' | 'body' | 'connect' | 'response' | 'origin' | 'reader' | 'tunnel' | 'end'
+
+const CONTINUE = toBytes('HTTP/1.1 100 Continue\r\n\r\n')
+
+function nothing(): void {}
+
+export class Client implements Timed {
+  readonly proxy: Proxy
+  readonly listener: ListenerContext
+  readonly socket: Socket
+  readonly messages: Messages
+  readonly outbox: Outbox
+  readonly record = new ExchangeRecord()
+  readonly target: Target = newTarget()
+  deadline = 0
+  slot = -1
+  waits: Waits = 'request'
+  /** The exchange is over because of this, whatever else ends by it. */
+  late: Failure | null = null
+  /** The connection may serve another request. */
+  reusable = true
+  /** A status line has gone out for this exchange, so that no other may. */
+  answered = false
+  /** The body of this answer ends with the connection: only a reset can tell that it is not whole. */
+  endsWithConnection = false
+  /** What Max-Forwards becomes on the way (RFC 9110 7.6.2); -1: untouched. */
+  maxForwards = -1
+  /** The origin of the last exchange, which is usually that of the next. */
+  origin: Origin | null = null
+  connection: OriginConnection | null = null
+  race: Race | null = null
+  upload: Upload | null = null
+  /** Settles when the upload has come to its end, good or bad. */
+  uploading: Promise<void> | null = null
+  /** Clock time at which the request head was complete. */
+  began = 0
+  #bytesIn = 0
+  #bytesOut = 0
+  readonly #left = (): void => this.giveUp(new Failure('client-left'))
+
+  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
+    this.proxy = proxy
+    this.listener = listener
+    this.socket = socket
+    this.messages = new Messages(socket, new HttpParser('request', listener.limits), 'client-left')
+    this.outbox = new Outbox(socket, 'client-left')
+    this.record.client = socket.peer.family === 'unix' ? '' : socket.peer.address
+    this.record.listener = listener.settings.name
+    proxy.deadlines.add(this)
+  }
+
+  /** Wait for this from now on, and for `ms` at most; 0: without limit. */
+  wait(on: Waits, ms: number): void {
+    this.waits = on
+    this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
+  }
+
+  /** For an {@link Upload}: progress was made, and this is waited for next. */
+  readonly uploads = (on: Awaited): void => {
+    if (this.waits === 'end') return
+    if (on === 'client') this.wait('body', this.listener.settings.idle_timeout)
+    else this.wait('origin', this.proxy.settings.outgoing.idle_timeout)
+  }
+
+  /** An exchange begins with this head. */
+  begin(head: Head | null): void {
+    const { proxy, record } = this
+    this.began = proxy.clock.now()
+    record.reset(this.began + proxy.epoch)
+    record.request = head
+    this.late = null
+    this.answered = false
+    this.endsWithConnection = false
+    this.maxForwards = -1
+  }
+
+  /** The exchange is over: the record is complete, and may be written. */
+  finish(): void {
+    const { record, messages, outbox } = this
+    record.total = this.proxy.clock.now() - this.began
+    record.bytesIn += messages.received - this.#bytesIn
+    record.bytesOut += outbox.sent - this.#bytesOut
+    this.#bytesIn = messages.received
+    this.#bytesOut = outbox.sent
+  }
+
+  /** Tell a client that waits to go on with its body (RFC 9110 10.1.1). */
+  bidContinue(): void {
+    // A write of its own: nothing else goes out before the body has been read.
+    try {
+      this.socket.write(CONTINUE)?.catch(nothing)
+    } catch {
+      // It broke: whoever reads the body finds out.
+    }
+  }
+
+  /** Give up what is under way because of `failure`: whoever waits for the origin hears of it. The client stays. */
+  giveUp(failure: Failure): void {
+    if (this.late !== null) return
+    this.late = failure
+    this.race?.cancel(failure)
+    // A reset, because an ordered end would make a whole message of half a one.
+    this.connection?.socket.abort()
+  }
+
+  expired(): void {
+    switch (this.waits) {
+      case 'request':
+      case 'end':
+        this.socket.close()
+        return
+      case 'head':
+        this.late = new Failure('head-timeout')
+        refuseNow(this, this.late)
+        this.wait('end', LINGER_TIME)
+        return
+      case 'body':
+        this.giveUp(new Failure('body-timeout'))
+        return
+      case 'response':
+        this.giveUp(new Failure('response-timeout'))
+        return
+      case 'origin':
+        this.giveUp(new Failure('origin-idle'))
+        return
+      case 'reader':
+        this.giveUp(new Failure('client-left', 'it stopped reading'))
+        this.socket.abort()
+        return
+      case 'tunnel':
+        this.giveUp(new Failure('tunnel-idle'))
+        this.socket.close()
+        return
+      case 'connect':
+        return
+    }
+  }
+
+  /** While the origin takes its time, hear of a client that breaks off: nobody else reads from it then. */
+  swept(): void {
+    if (this.waits !== 'response' && this.waits !== 'connect') return
+    if (this.messages.watched || this.messages.ended || this.messages.parser.buffered) return
+    if (this.upload !== null && !this.upload.done) return
+    this.messages.watch(nothing, this.#left)
+  }
+
+  /** The service is stopping: an idle connection goes at once, a busy one after its exchange. */
+  drain(): void {
+    if (this.waits === 'request') this.socket.close()
+    this.reusable = false
+  }
+
+  /** Ready for the next request; false when there may be none on this connection. */
+  again(): boolean {
+    if (!this.reusable) return false
+    this.upload = null
+    this.uploading = null
+    this.messages.parser.restart()
+    return true
+  }
+
+  /** Let go of the origin: kept for the next request when `keep`, else closed. */
+  release(keep: boolean): void {
+    const connection = this.connection
+    if (connection === null) return
+    this.connection = null
+    if (keep) this.proxy.origins.give(connection)
+    else this.proxy.origins.discard(connection)
+  }
+
+  /** All of it, at once. Safe to call twice. */
+  close(): void {
+    if (this.slot === -1) return
+    this.listener.dismiss(this)
+    this.proxy.deadlines.remove(this)
+    this.race?.cancel(new Failure('client-left'))
+    this.release(false)
+    this.outbox.discard()
+    this.socket.close()
+  }
+}

@@ -1,0 +1,234 @@
+/** One exchange, from its head to its last byte: decided, sent to the origin, answered. A failure is a way to finish. */
+
+import { Failure } from '../failure.ts'
+import { machineWords } from '../flow/messages.ts'
+import type { OriginConnection } from '../flow/origins.ts'
+import { Upload } from '../flow/upload.ts'
+import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
+import type { Head } from '../http/head.ts'
+import { parseTarget } from '../http/target.ts'
+import type { Target } from '../http/target.ts'
+import { INTERIM_COUNT } from '../limits.ts'
+import { answerItself } from './answer.ts'
+import type { Client } from './client.ts'
+import { connect, openTunnel } from './connect.ts'
+import { reach } from './reach.ts'
+import { refuse } from './refuse.ts'
+import { route } from './route.ts'
+
+/**
+ * Perform the exchange that begins with `head`. What became of it is in the client's record.
+ * @returns true when the origin's connection may be kept.
+ */
+export async function perform(client: Client, head: Head): Promise<boolean> {
+  try {
+    const { proxy } = client
+    if (proxy.methods !== null && !proxy.methods.has(head.method())) throw new Failure('method-refused', head.method())
+    const target = parseTarget(head, client.target)
+    if (hasVia(head, proxy.name)) throw new Failure('loop')
+    if (!head.persistent || client.messages.ended) client.reusable = false
+    if (target.form === 'authority') return await connect(client, target)
+    if (answerItself(client, head, target)) {
+      await client.outbox.flush()
+      return false
+    }
+    return await forward(client, head, target)
+  } catch (error) {
+    await refuse(client, failureOf(client, error))
+    return false
+  }
+}
+
+/** What went wrong, in the table's words. A missed deadline counts more than what broke because of it. */
+function failureOf(client: Client, error: unknown): Failure {
+  if (client.late !== null) return client.late
+  // What the client did wrong is why its upload ended, and why the origin was cut off.
+  const upload = client.upload?.failure ?? null
+  if (upload !== null && upload.code !== 'origin-left') return upload
+  if (error instanceof Failure) return error
+  return client.proxy.bug(error)
+}
+
+async function forward(client: Client, head: Head, target: Target): Promise<boolean> {
+  const { proxy, record } = client
+  const origin = route(client, target)
+  let connection = proxy.origins.take(origin)
+  record.reused = connection !== null
+  if (connection === null) connection = await reach(client, origin)
+  let response: Head
+  for (;;) {
+    client.connection = connection
+    record.origin = connection.socket.peer
+    record.hierarchy = 'HIER_DIRECT'
+    send(client, connection, head, target)
+    try {
+      if (client.upload === null) {
+        client.wait('response', proxy.settings.outgoing.response_timeout)
+        const taken = connection.outbox.flush()
+        if (taken !== undefined) await taken
+      }
+      response = await responseHead(client, connection)
+      break
+    } catch (error) {
+      if (!mayRetry(client, connection, head, error)) throw error
+      client.release(false)
+      record.reused = false
+      connection = await reach(client, origin)
+    }
+  }
+  if (response.status === 101) return await openTunnel(client, connection, head, response)
+  return await answer(client, connection, head, response)
+}
+
+/** Put the request head into the origin's outbox, and start the body on its way if there is one. */
+function send(client: Client, connection: OriginConnection, head: Head, target: Target): void {
+  const { proxy, listener } = client
+  const how = proxy.requests
+  const body = head.framing !== 'none'
+  how.client = client.record.client
+  how.chunked = head.framing === 'chunked'
+  how.maxForwards = client.maxForwards
+  how.hostFromTarget = target.form === 'absolute'
+  writeRequestHead(connection.outbox.writer, head, target, how)
+  connection.requests++
+  const parser = connection.messages.parser
+  parser.restart(head.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
+  client.upload = null
+  if (!body) return
+  connection.outbox.chunked = how.chunked
+  const upload = new Upload(client.messages, connection.outbox, client.uploads)
+  client.upload = upload
+  if (head.expectContinue && !proxy.settings.http.expect && !client.messages.parser.buffered) client.bidContinue()
+  client.wait('body', listener.settings.idle_timeout)
+  client.uploading = upload.run().then(() => uploaded(client, upload))
+}
+
+const HEAD_ANSWER = { head: true }
+const ANY_ANSWER = {}
+
+/** The upload is over: from now on the origin's answer is waited for, or there will be none. */
+function uploaded(client: Client, upload: Upload): void {
+  if (client.waits === 'end' || client.upload !== upload) return
+  if (upload.failure !== null && upload.failure.code !== 'origin-left') {
+    client.giveUp(upload.failure)
+  } else if (client.waits === 'body' || client.waits === 'origin') {
+    if (!client.answered) client.wait('response', client.proxy.settings.outgoing.response_timeout)
+  }
+}
+
+/**
+ * The head of the final response; those that come before it are passed on (RFC 9110 15.2).
+ * @throws Failure origin-left, bad-response, response-head-too-large, and the client's
+ */
+async function responseHead(client: Client, connection: OriginConnection): Promise<Head> {
+  const { messages } = connection
+  const { proxy, record } = client
+  for (let interims = 0;;) {
+    const event = messages.next()
+    if (event.kind === 'need-data') {
+      let pulled: IteratorResult<Uint8Array, void>
+      try {
+        pulled = await messages.pull()
+      } catch (error) {
+        throw new Failure('origin-left', machineWords(error))
+      }
+      if (client.late !== null) throw client.late
+      if (record.firstByte < 0) record.firstByte = proxy.clock.now() - client.began
+      messages.fed(pulled)
+      continue
+    }
+    const response = event.head
+    if (response.status >= 200 || response.status === 101) return response
+    if (++interims > INTERIM_COUNT) throw new Failure('bad-response', `more than ${INTERIM_COUNT} interim responses`)
+    await interim(client, response)
+    while (messages.next().kind !== 'end');
+    messages.parser.restart(client.record.request!.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
+  }
+}
+
+/** Pass a 1xx on; never to HTTP/1.0 (RFC 9110 15.2), nor a 100 that we have sent already ourselves. */
+async function interim(client: Client, response: Head): Promise<void> {
+  const { proxy, record } = client
+  const head = record.request!
+  if (head.minor === 0) return
+  if (response.status === 100 && head.expectContinue && !proxy.settings.http.expect) return
+  const how = proxy.responses
+  how.close = false
+  how.keepAlive = false
+  how.framing = 'as-is'
+  how.upgrade = false
+  writeResponseHead(client.outbox.writer, response, how)
+  await client.outbox.flush()
+}
+
+/** A request that changes nothing, on a kept connection that turned out dead, may be sent again: once, on a new one. */
+function mayRetry(client: Client, connection: OriginConnection, head: Head, error: unknown): boolean {
+  if (!(error instanceof Failure) || error.code !== 'origin-left') return false
+  if (client.late !== null || !client.record.reused || client.upload !== null) return false
+  if (connection.messages.parser.started) return false
+  return head.isMethod('GET') || head.isMethod('HEAD') || head.isMethod('OPTIONS') || head.isMethod('TRACE')
+}
+
+/** Relay the response. @returns true when the origin's connection may be kept. */
+async function answer(client: Client, connection: OriginConnection, head: Head, response: Head): Promise<boolean> {
+  const { proxy, record, outbox } = client
+  const { messages } = connection
+  record.response = response
+  record.status = response.status
+  const old = head.minor === 0
+  const chunked = !old && (response.framing === 'chunked' || response.framing === 'close')
+  client.endsWithConnection = old && (response.framing === 'chunked' || response.framing === 'close')
+  // An early answer: the body that still comes cannot be told from a next request in time.
+  const whole = client.upload === null || client.upload.done
+  if (client.endsWithConnection || !whole) client.reusable = false
+  const how = proxy.responses
+  how.close = !client.reusable
+  how.keepAlive = old && client.reusable
+  how.framing = response.framing === 'none' || response.framing === 'length' ? 'as-is' : chunked ? 'chunked' : 'close'
+  how.upgrade = false
+  how.date = proxy.date()
+  how.trailers = head.trailersWelcome && chunked
+  writeResponseHead(outbox.writer, response, how)
+  client.answered = true
+  outbox.chunked = chunked
+  const { idle_timeout } = proxy.settings.outgoing
+  const patience = client.listener.settings.idle_timeout
+  for (;;) {
+    const event = messages.next()
+    if (event.kind === 'data') {
+      const taken = outbox.data(event.chunk, event.from, event.to)
+      if (taken !== undefined) {
+        client.wait('reader', patience)
+        await taken
+      }
+    } else if (event.kind === 'need-data') {
+      const taken = outbox.flush()
+      if (taken !== undefined) {
+        client.wait('reader', patience)
+        await taken
+      }
+      client.wait('origin', idle_timeout)
+      await messages.refill()
+      // An end that we made ourselves is not the end of a body.
+      if (client.late !== null) throw client.late
+    } else {
+      outbox.finish(how.trailers ? event.trailers : null)
+      const taken = outbox.flush()
+      if (taken !== undefined) {
+        client.wait('reader', patience)
+        await taken
+      }
+      break
+    }
+  }
+  if (client.upload !== null && !client.upload.done) client.reusable = false
+  return reusable(client, connection, response)
+}
+
+/** RFC 9112 9.3: complete, self-delimited, allowed to live, nothing left over, and all of the request sent. */
+function reusable(client: Client, connection: OriginConnection, response: Head): boolean {
+  const { messages } = connection
+  if (!response.persistent || response.framing === 'close' || messages.ended || messages.parser.buffered) return false
+  const { upload } = client
+  return upload === null || (upload.done && upload.failure === null)
+}

@@ -1,0 +1,127 @@
+/** What all connections of a worker share. */
+
+import type { Settings } from '../config/settings.ts'
+import { Failure } from '../failure.ts'
+import { Destinations } from '../filter/destinations.ts'
+import { Deadlines } from '../flow/deadlines.ts'
+import { Dialler } from '../flow/dial.ts'
+import type { DialTimings } from '../flow/dial.ts'
+import { Origins } from '../flow/origins.ts'
+import { Resolver } from '../flow/resolver.ts'
+import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
+import { httpDate } from '../http/reply.ts'
+import type { Clock, Runtime } from '../runtime.ts'
+import type { Pages } from './pages.ts'
+import { Upstreams } from './route.ts'
+
+/** Forwarding that is the same for all messages but for what is set for each. */
+type Filled<T> = { -readonly [Key in keyof T]: T[Key] }
+
+export class Proxy {
+  readonly runtime: Runtime
+  readonly clock: Clock
+  readonly settings: Settings
+  readonly deadlines: Deadlines
+  readonly resolver: Resolver
+  readonly origins: Origins
+  readonly upstreams: Upstreams
+  readonly pages: Pages
+  /** The pseudonym in Via and Proxy-Status, by which a request that comes round again is known. */
+  readonly name: string
+  /** The methods that are let through; null: all. */
+  readonly methods: ReadonlySet<string> | null
+  /** How heads are forwarded: filled in for each message, which takes no time between filling and use. */
+  readonly requests: Filled<RequestForwarding>
+  readonly responses: Filled<ResponseForwarding>
+  /** Added to a clock time, gives milliseconds since 1970. Followed at each sweep, for the system's clock may be set. */
+  epoch: number
+  readonly #destinations: Destinations
+  readonly #report: (error: unknown) => void
+  #date = ''
+
+  /** `report` is told of what was thrown and is no failure: a bug. */
+  constructor(runtime: Runtime, settings: Settings, pages: Pages, report: (error: unknown) => void) {
+    const { http, outgoing } = settings
+    this.runtime = runtime
+    this.clock = runtime.clock
+    this.settings = settings
+    this.pages = pages
+    this.#report = report
+    this.epoch = runtime.clock.date() - runtime.clock.now()
+    this.deadlines = new Deadlines(runtime.clock, shortestTime(settings))
+    this.deadlines.listen(() => this.#swept())
+    this.resolver = new Resolver(runtime, settings.dns)
+    this.#destinations = new Destinations(outgoing, runtime.addresses())
+    const dialler = new Dialler(runtime, this.resolver, this.#destinations, outgoing)
+    this.origins = new Origins(dialler, this.deadlines, outgoing)
+    this.upstreams = new Upstreams(settings.upstream)
+    this.name = http.name === '' ? `exaproxy-${identity(runtime)}` : http.name
+    this.methods = http.methods.length === 0 ? null : new Set(http.methods)
+    const via = http.via && !http.transparent ? this.name : ''
+    this.requests = {
+      form: 'origin',
+      via,
+      forwardedFor: http.forwarded_for,
+      forwarded: http.forwarded,
+      transparent: http.transparent,
+      client: '',
+      expect: http.expect,
+      upgrades: http.upgrades,
+      keepAlive: true,
+      chunked: false,
+      trailers: true,
+      maxForwards: -1,
+      hostFromTarget: false,
+    }
+    this.responses = {
+      via,
+      close: false,
+      keepAlive: false,
+      framing: 'as-is',
+      upgrade: false,
+      date: '',
+      trailers: false,
+    }
+  }
+
+  /** The Date field of a message sent now (RFC 9110 6.6.1). */
+  date(): string {
+    if (this.#date === '') this.#date = httpDate(this.clock.date())
+    return this.#date
+  }
+
+  timings(): DialTimings {
+    return { dns: 0, connect: 0 }
+  }
+
+  /** Something was thrown that is no failure. */
+  bug(error: unknown): Failure {
+    this.#report(error)
+    return new Failure('bug')
+  }
+
+  close(): void {
+    this.origins.close()
+    this.resolver.close()
+    this.deadlines.close()
+  }
+
+  #swept(): void {
+    this.#date = ''
+    this.epoch = this.clock.date() - this.clock.now()
+  }
+}
+
+/** Eight hexadecimal digits that no other proxy has: one with our name is not yet a loop, one with our digits is. */
+function identity(runtime: Runtime): string {
+  const bytes = new Uint8Array(4)
+  runtime.random(bytes)
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The shortest time limit in the configuration, which the deadlines have to keep. */
+function shortestTime({ listener, outgoing }: Settings): number {
+  const times = [outgoing.response_timeout, outgoing.idle_timeout, outgoing.tunnel_timeout]
+  for (const { head_timeout, idle_timeout } of listener) times.push(head_timeout, idle_timeout)
+  return Math.min(...times.filter((time) => time > 0), Number.MAX_SAFE_INTEGER)
+}

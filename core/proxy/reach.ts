@@ -1,0 +1,32 @@
+/** From an origin to a connection to it. */
+
+import type { Origin, OriginConnection } from '../flow/origins.ts'
+import type { Socket } from '../runtime.ts'
+import type { Client } from './client.ts'
+
+/** A new connection to `origin`, noted on the client and in the record. @throws Failure as {@link Dialler.reach} does. */
+export async function reach(client: Client, origin: Origin): Promise<OriginConnection> {
+  const { proxy, record } = client
+  client.wait('connect', 0)
+  const timings = proxy.timings()
+  const race = proxy.origins.reach(origin, timings)
+  client.race = race
+  let socket: Socket
+  try {
+    socket = await race.socket
+  } catch (error) {
+    proxy.origins.forget(origin)
+    throw error
+  } finally {
+    client.race = null
+    record.dns = timings.dns
+    record.connect = timings.connect
+  }
+  if (client.late !== null) {
+    socket.close()
+    throw client.late
+  }
+  const connection = proxy.origins.connection(socket, origin)
+  client.connection = connection
+  return connection
+}

@@ -1,0 +1,240 @@
+/** The service of one process: its listeners, what stops it, and what it says while it does. */
+
+import { formatEndpoint, parseEndpoint } from '../bytes/address.ts'
+import type { ListenerSettings, Settings } from '../config/settings.ts'
+import { Tasks } from '../flow/tasks.ts'
+import { LOG_FLUSH_PERIOD } from '../limits.ts'
+import type { Endpoint, Listener, Runtime, SignalName, Socket } from '../runtime.ts'
+import { SystemFailure } from '../runtime.ts'
+import { AccessLog } from './access_log.ts'
+import { Client } from './client.ts'
+import { converse, turnAway } from './connection.ts'
+import { Diagnostics, logger, tellTrouble } from './diagnostics.ts'
+import { ListenerContext } from './listener.ts'
+import { loadPages } from './pages.ts'
+import { Proxy } from './proxy.ts'
+import type { ExchangeRecord } from './record.ts'
+
+/** Exit codes of sysexits.h, for what keeps the service from starting. */
+const OK = 0
+const NO_INPUT = 66
+const UNAVAILABLE = 69
+const NO_PERMISSION = 77
+
+/** The default port of a proxy, for an address without one. */
+const PROXY_PORT = 3128
+
+/** What keeps the service from starting: one line that says what to do, and an exit code. */
+class StartFailure extends Error {
+  readonly exit: number
+
+  constructor(exit: number, message: string) {
+    super(message)
+    this.exit = exit
+  }
+}
+
+/**
+ * Run until a signal says to stop: SIGTERM and SIGINT finish what is in flight within `service.drain_timeout` (a second one
+ * stops at once), SIGQUIT finishes all of it, SIGHUP and SIGUSR1 reopen the logs.
+ * @returns the exit code.
+ */
+export async function serve(runtime: Runtime, settings: Settings): Promise<number> {
+  const server = new Server(runtime, settings)
+  try {
+    await server.start()
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error
+    await runtime.errors.write(new TextEncoder().encode(`exaproxy: ${error.message}\n`))
+    await server.close()
+    return error.exit
+  }
+  await server.stopped
+  await server.close()
+  return OK
+}
+
+export class Server {
+  /** Settles when nothing is in flight any more after a signal to stop. */
+  readonly stopped: Promise<void>
+  readonly #runtime: Runtime
+  readonly #settings: Settings
+  readonly #log = logger('service')
+  readonly #tasks = new Tasks((error) => this.#bug(error))
+  readonly #contexts: ListenerContext[] = []
+  readonly #listeners: Listener[] = []
+  readonly #undo: (() => void)[] = []
+  #diagnostics: Diagnostics | null = null
+  #accessLog!: AccessLog
+  #proxy!: Proxy
+  #stop!: () => void
+  #draining = false
+  readonly #record = (record: ExchangeRecord): void => this.#accessLog.write(record)
+
+  constructor(runtime: Runtime, settings: Settings) {
+    this.#runtime = runtime
+    this.#settings = settings
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve
+    })
+  }
+
+  /** @throws StartFailure */
+  async start(): Promise<void> {
+    const { log, access_log, http, listener } = this.#settings
+    const runtime = this.#runtime
+    this.#diagnostics = await opened(log.destination, 'log.destination', () => Diagnostics.open(runtime, log))
+    this.#accessLog = await opened(
+      access_log.destination,
+      'access_log.destination',
+      () => AccessLog.open(runtime, access_log, tellTrouble('the access log', access_log.destination)),
+    )
+    const pages = await loadPages(runtime, http)
+    for (const problem of pages.problems) this.#log.warning('a page is not used: {problem}', { problem })
+    this.#proxy = new Proxy(runtime, this.#settings, pages, (error) => this.#bug(error))
+    this.#undo.push(runtime.clock.every(LOG_FLUSH_PERIOD, () => this.#flushLogs()))
+    for (const settings of listener) await this.#listen(settings)
+    this.#on('SIGTERM', () => this.#drain('SIGTERM', this.#settings.service.drain_timeout))
+    this.#on('SIGINT', () => this.#drain('SIGINT', this.#settings.service.drain_timeout))
+    this.#on('SIGQUIT', () => this.#drain('SIGQUIT', 0))
+    this.#on('SIGHUP', () => void this.#reopenLogs())
+    this.#on('SIGUSR1', () => void this.#reopenLogs())
+  }
+
+  /** What is left is let go of, the logs last. */
+  async close(): Promise<void> {
+    for (const listener of this.#listeners) listener.close()
+    for (const undo of this.#undo) undo()
+    for (const context of this.#contexts) {
+      for (const client of context.clients) client.close()
+    }
+    this.#proxy?.close()
+    await this.#accessLog?.close()
+    await this.#diagnostics?.close()
+  }
+
+  async #listen(settings: ListenerSettings): Promise<void> {
+    const context = new ListenerContext(settings)
+    this.#contexts.push(context)
+    for (const address of settings.address) {
+      const at = parseEndpoint(address, PROXY_PORT)
+      if (at === null) {
+        throw new StartFailure(UNAVAILABLE, `listener.${settings.name}.address: "${address}" is no address`)
+      }
+      let listener: Listener
+      try {
+        listener = await this.#runtime.listen(at, { backlog: settings.backlog })
+      } catch (error) {
+        throw cannotListen(settings.name, at, error)
+      }
+      this.#listeners.push(listener)
+      const where = { name: settings.name, address: formatEndpoint(listener.at) }
+      this.#log.info('listener {name} listening on {address}', where)
+      this.#tasks.run(this.#accept(listener, context), () => undefined)
+    }
+  }
+
+  /** One connection after the other; while the listener is full, those that come wait in the system's queue. */
+  async *#accept(listener: Listener, context: ListenerContext): AsyncGenerator<void, void> {
+    const { name, connections } = context.settings
+    for (;;) {
+      if (context.full) {
+        this.#log.warning('listener {name} is full, {connections} connections; others wait', { name, connections })
+        while (context.full && !this.#draining) await context.place()
+      }
+      const accepted = await listener.next()
+      if (accepted.done === true) return
+      this.#welcome(accepted.value, context)
+    }
+  }
+
+  #welcome(socket: Socket, context: ListenerContext): void {
+    const client = new Client(this.#proxy, context, socket)
+    this.#tasks.run(context.admit(client) ? converse(client) : turnAway(client), this.#record)
+  }
+
+  /** Stop listening, and wait for what is in flight: `limit` milliseconds at most, 0 for as long as it takes. */
+  #drain(signal: SignalName, limit: number): void {
+    if (this.#draining) {
+      if (signal === 'SIGQUIT') return
+      this.#log.warning('{signal} again: stopping at once', { signal })
+      this.#stop()
+      return
+    }
+    this.#draining = true
+    for (const listener of this.#listeners) listener.close()
+    let busy = 0
+    for (const context of this.#contexts) {
+      context.release()
+      for (const client of context.clients) {
+        if (client.waits !== 'request') busy++
+        client.drain()
+      }
+    }
+    const within = limit === 0 ? 'as long as it takes' : `${limit / 1000} s at most`
+    this.#log.info('{signal}: stopping; {busy} connections may finish, {within}', { signal, busy, within })
+    void this.#tasks.finished().then(this.#stop)
+    if (limit === 0) return
+    const cutting = this.#runtime.clock.after(limit, () => {
+      this.#log.warning('{count} connections did not finish in time and are cut', { count: this.#tasks.running })
+      this.#stop()
+    })
+    this.#undo.push(cutting)
+  }
+
+  async #reopenLogs(): Promise<void> {
+    this.#log.info('reopening the logs')
+    // A log that cannot be reopened goes on in its old file, and has said so itself.
+    await Promise.allSettled([this.#accessLog.reopen(), this.#diagnostics?.reopen()])
+  }
+
+  #flushLogs(): void {
+    this.#accessLog.flush()
+    this.#diagnostics?.flush()
+  }
+
+  #on(name: SignalName, heard: () => void): void {
+    this.#undo.push(this.#runtime.signal(name, heard))
+  }
+
+  #bug(error: unknown): void {
+    this.#log.error('a bug, please report it: {error}', { error })
+  }
+}
+
+function cannotListen(name: string, at: Endpoint, error: unknown): Error {
+  if (!(error instanceof SystemFailure)) return error as Error
+  const where = `listener ${name} cannot listen on ${formatEndpoint(at)}`
+  switch (error.code) {
+    case 'in-use':
+      return new StartFailure(UNAVAILABLE, `${where}: the address is in use; stop what uses it, or choose another port`)
+    case 'denied':
+      return new StartFailure(
+        NO_PERMISSION,
+        `${where}: permission denied; choose a port from 1024 up, or grant CAP_NET_BIND_SERVICE`,
+      )
+    case 'not-available':
+      return new StartFailure(UNAVAILABLE, `${where}: this machine has no such address; choose one of its own`)
+    default:
+      return new StartFailure(UNAVAILABLE, `${where}: ${error.message}`)
+  }
+}
+
+/** @throws StartFailure that names the option and the path. */
+async function opened<T>(path: string, option: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(error instanceof SystemFailure)) throw error
+    if (error.code === 'denied') {
+      throw new StartFailure(
+        NO_PERMISSION,
+        `${option}: ${path} may not be opened; grant access to it or choose another`,
+      )
+    }
+    throw new StartFailure(
+      NO_INPUT,
+      `${option}: ${path} cannot be opened (${error.message}); check that its folder exists`,
+    )
+  }
+}
