@@ -156,10 +156,10 @@ class Reader {
     return this.u16() * 0x10000 + this.u16()
   }
 
-  /** A copy, for what is read was lent. */
+  /** A copy, for what is read was lent; and not by `slice`, which is a view where the bytes are a Buffer. */
   take(count: number): Uint8Array {
     this.#need(count)
-    const taken = this.bytes.slice(this.at, this.at + count)
+    const taken = new Uint8Array(this.bytes.subarray(this.at, this.at + count))
     this.at += count
     return taken
   }
