@@ -10,11 +10,12 @@
  * With CI set, a test may be skipped only for a reason that is in ALLOWED_SKIPS.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { delimiter, dirname, join, relative } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type Report, type Tally, tally } from './test_report.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const bin = join(root, 'node_modules/.bin')
@@ -22,6 +23,9 @@ const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 
 /** A run that says nothing for this long hangs: the longest test ends well before. Milliseconds. */
 const SILENCE = 240_000
+
+/** Into a file or a pipe, vitest would colour all the same where the environment says FORCE_COLOR. */
+const COLOR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { FORCE_COLOR: '0', NO_COLOR: '1' }
 
 /** What may be skipped in CI: a part of the test's full title (which has the reason in it, too), and why that is right. */
 const ALLOWED_SKIPS: readonly { runtime?: Runtime; title: string; reason: string }[] = []
@@ -45,24 +49,9 @@ interface Run {
   readonly environment: Readonly<Record<string, string>>
 }
 
-interface Outcome {
+interface Outcome extends Tally {
   readonly run: Run
-  passed: number
-  failed: number
-  skipped: number
-  seconds: number
-  /** What a person must know, one line each. */
-  readonly notes: string[]
-}
-
-/** The JSON report of vitest, as far as it is read here. */
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string
-    readonly status: 'passed' | 'failed'
-    readonly message: string
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
-  }[]
+  readonly seconds: number
 }
 
 function plan(runtimes: readonly Runtime[], kinds: readonly Kind[], rest: readonly string[]): Run[] {
@@ -126,7 +115,7 @@ function perform(run: Run, file: string): Promise<{ code: number | null; silent:
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: bin + delimiter + process.env.PATH, ...run.environment },
+      env: { ...process.env, ...COLOR, PATH: bin + delimiter + process.env.PATH, ...run.environment },
     })
     current = child.pid
     let silent = false
@@ -152,54 +141,20 @@ function perform(run: Run, file: string): Promise<{ code: number | null; silent:
   })
 }
 
-function count(outcome: Outcome, report: Report): void {
-  for (const { name, status, assertionResults } of report.testResults) {
-    const path = relative(root, name)
-    let failed = 0
-    for (const test of assertionResults) {
-      if (test.status === 'passed') outcome.passed++
-      else if (test.status === 'failed') failed++
-      else if (process.env.CI && !allowed(outcome.run.runtime, test.fullName)) {
-        failed++
-        outcome.notes.push(`skipped in CI, so failed: ${path}: ${test.fullName}`)
-      } else {
-        outcome.skipped++
-        outcome.notes.push(`skipped: ${path}: ${test.fullName}`)
-      }
-    }
-    if (status === 'failed' && failed === 0) {
-      failed = 1
-      outcome.notes.push(`${path} could not be run`)
-    }
-    outcome.failed += failed
-  }
-}
-
-const allowed = (runtime: Runtime, title: string): boolean =>
-  ALLOWED_SKIPS.some((skip) => title.includes(skip.title) && (skip.runtime ?? runtime) === runtime)
+const allowed = (runtime: Runtime) => (title: string): boolean =>
+  !process.env.CI || ALLOWED_SKIPS.some((skip) => title.includes(skip.title) && (skip.runtime ?? runtime) === runtime)
 
 async function test(run: Run): Promise<Outcome> {
   console.log(`\n== ${run.kinds.join(', ')} on ${run.runtime}`)
-  const outcome: Outcome = { run, passed: 0, failed: 0, skipped: 0, seconds: 0, notes: [] }
   const file = join(root, `.build/test/${run.runtime}-${run.kinds.join('-')}.json`)
   rmSync(file, { force: true })
   const started = performance.now()
   const { code, silent } = await perform(run, file)
-  outcome.seconds = (performance.now() - started) / 1000
-  if (silent) outcome.notes.push(`ended because it said nothing for ${SILENCE / 1000} s`)
-  try {
-    count(outcome, JSON.parse(readFileSync(file, 'utf8')) as Report)
-  } catch {
-    outcome.notes.push('gave no report')
-  }
-  if (code !== 0 && outcome.failed === 0) {
-    outcome.failed = 1
-    outcome.notes.push(`vitest ended with ${code}, though no test failed`)
-  } else if (outcome.passed + outcome.skipped === 0 && outcome.failed === 0) {
-    outcome.failed = 1
-    outcome.notes.push('no test was found')
-  }
-  return outcome
+  const seconds = (performance.now() - started) / 1000
+  const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) as Report : null
+  const counted = tally(report, code, root, allowed(run.runtime))
+  if (silent) counted.notes.push(`ended because it said nothing for ${SILENCE / 1000} s`)
+  return { run, seconds, ...counted }
 }
 
 function choice<Name extends string>(names: readonly Name[], text: string | undefined): Name[] {
