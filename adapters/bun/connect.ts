@@ -1,40 +1,51 @@
-/** Connections made by Bun.connect. */
+/**
+ * Connections made in Bun. Bun.connect cannot be given up: a connect that hangs would hold its descriptor for two minutes.
+ * So its node:net makes the connection, then we take its handle (the very thing Bun.connect gives) and leave the rest.
+ */
+import { createConnection, type NetConnectOpts, type Socket as NetSocket } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { BunSocket, type Handle, handlers } from './socket.ts'
 
+/** What reload() takes; the same for every connection. */
+const ours = { socket: handlers }
+
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
   const unix = to.family === 'unix'
-  let cancelled = false
-  let giveUp: (failure: SystemFailure) => void
+  const { from } = options
+  const where: NetConnectOpts = unix
+    ? { path: to.address }
+    : { host: to.address, port: to.port, noDelay: true, autoSelectFamily: false }
+  if (!unix && from !== undefined) {
+    Object.assign(where, { localAddress: from.address }, from.port === 0 ? null : { localPort: from.port })
+  }
   let made: Socket | null = null
+  let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
-    giveUp = reject
-    const { from } = options
-    const open = (handle: Handle) => {
-      if (cancelled) return handle.terminate()
-      resolve(made = new BunSocket(handle, to, unix ? unixEndpoint('') : null))
-    }
-    const failed = (error: Error) => reject(systemFailure(error))
-    const with_ = { socket: { ...handlers, open }, allowHalfOpen: true }
-    const where = { hostname: to.address, port: to.port }
-    const local = from === undefined ? {} : { localAddress: from.address, localPort: from.port }
-    try {
-      const connecting = unix
-        ? Bun.connect<BunSocket>({ ...with_, unix: to.address })
-        : Bun.connect<BunSocket>({ ...with_, ...where, ...local })
-      connecting.catch(failed)
-    } catch (error) {
-      failed(error as Error)
+    const connecting = createConnection({ ...where, allowHalfOpen: true })
+    connecting.on('error', (error) => reject(systemFailure(error)))
+    connecting.on('connect', () => {
+      cancel = null
+      resolve(made = new BunSocket(taken(connecting), to, unix ? unixEndpoint('') : null))
+    })
+    cancel = () => {
+      reject(new SystemFailure('cancelled', ''))
+      connecting.destroy()
     }
   })
   return {
     socket,
     cancel() {
-      cancelled = true
-      giveUp(new SystemFailure('cancelled', ''))
-      made?.close()
+      if (made === null) cancel?.()
+      else made.close()
     },
   }
+}
+
+/** Called as it connects: nothing was read yet, and from here on Bun calls our handlers instead of node:net's. */
+function taken(socket: NetSocket): Handle {
+  const { _handle: handle } = socket as unknown as { _handle: Handle }
+  handle.reload(ours)
+  return handle
 }

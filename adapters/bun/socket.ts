@@ -95,12 +95,14 @@ export class BunSocket extends Pushed implements Socket {
     tail.resolve()
   }
 
-  /** The descriptor is gone: after both directions ended, or since the connection broke. */
+  /** The descriptor is gone. Without an error both directions ended, of which the second has no `end` of its own. */
   lost(error: unknown): void {
     if (this.gone !== null) return
-    this.gone = systemFailure(error ?? { code: 'ECONNRESET' })
-    this.fail(this.gone as ReturnType<typeof systemFailure>)
-    this.fell(this.gone)
+    const failure = systemFailure(error ?? { code: 'ECONNRESET' })
+    this.gone = failure
+    if (error) this.fail(failure)
+    else this.finish()
+    this.fell(failure)
   }
 
   private fell(failure: Error): void {

@@ -6,8 +6,7 @@ import { denoFailure } from './failure.ts'
 import { DenoSocket } from './socket.ts'
 
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
-  // Deno.connect cannot say where it comes from; Deno's node:net can.
-  if (options.from !== undefined) return connectByNode(to, options)
+  if (options.from !== undefined) return connectFrom(to, options)
   const giveUp = new AbortController()
   let made: Socket | null = null
   const make = async (): Promise<Socket> => {
@@ -37,4 +36,14 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
       made?.close()
     },
   }
+}
+
+/** Deno.connect cannot say where it comes from; Deno's node:net can. */
+function connectFrom(to: Endpoint, options: ConnectOptions): Connecting {
+  const connecting = connectByNode(to, options)
+  const socket = connecting.socket.catch((error) => {
+    // So it says that the address is not one of this machine.
+    throw error.detail === 'EINVAL' ? new SystemFailure('not-available', 'EINVAL') : error
+  })
+  return { socket, cancel: connecting.cancel }
 }

@@ -1,7 +1,10 @@
 /** What core/runtime.ts means in practice: each adapter passes this inside its own runtime, the memory machine its part. */
 import type { Runtime } from '../../core/runtime.ts'
+import { children } from './children.ts'
+import { datagrams } from './datagrams.ts'
+import { host } from './host.ts'
 import { listeners } from './listeners.ts'
-import type { Skips } from './pairs.ts'
+import { checkSkips, type Skips } from './pairs.ts'
 import { streams } from './sockets.ts'
 
 export type { Skips } from './pairs.ts'
@@ -9,4 +12,8 @@ export type { Skips } from './pairs.ts'
 export function contract(runtime: Runtime, skips: Skips = {}): void {
   streams(runtime, skips)
   listeners(runtime, skips)
+  datagrams(runtime, skips)
+  children(runtime, skips)
+  host(runtime, skips)
+  checkSkips(skips)
 }

@@ -192,6 +192,24 @@ export function streams(runtime: Runtime, skips: Skips): void {
       expect(await receive(server)).toBe(2000)
     })
 
+    check('keeps what came after its own end while nobody pulled, and the end', async ({ client, server }) => {
+      client.end()
+      expect(await receive(server)).toBe(0)
+      const { sent, pending } = await clog(runtime, server)
+      server.end()
+      await withPair(runtime, family, (other) => turns(other, 20))
+      expect(await receive(client)).toBe(sent)
+      await pending
+    })
+
+    check('keeps what came before the peer went, while nobody pulled', async ({ client, server }) => {
+      await server.write(fill(new Uint8Array(150_000), 0))
+      client.end()
+      server.close()
+      await withPair(runtime, family, (other) => turns(other, 20))
+      expect(await receive(client)).toBe(150_000)
+    })
+
     check('takes a write without bytes', async ({ client, server }) => {
       await client.write(new Uint8Array(0))
       await client.write(fill(new Uint8Array(1), 0))

@@ -1,0 +1,236 @@
+/** The contract of the clock, of files, signals and the process itself. */
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import process from 'node:process'
+import { describe, expect } from 'vitest'
+import type { Runtime, SignalName } from '../../core/runtime.ts'
+import { checker, failure, fill, type Skips, temporary, wrongAt } from './pairs.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+export function host(runtime: Runtime, skips: Skips): void {
+  const check = checker(skips)
+  const { clock, files } = runtime
+
+  describe('the clock', () => {
+    check('goes forward, and knows the date', async () => {
+      const before = clock.now()
+      const date = clock.date()
+      await new Promise<void>((resolve) => void clock.after(5, resolve))
+      // A timer may ring a millisecond early: it counts from the start of the turn it was set in.
+      expect(clock.now() - before).toBeGreaterThanOrEqual(4)
+      expect(clock.date() - date).toBeGreaterThanOrEqual(4)
+      expect(Math.abs(clock.date() - Date.now())).toBeLessThan(1000)
+    })
+
+    check('ticks until it is stopped, rings once, and not at all when stopped before', async () => {
+      let ticks = 0
+      let rings = 0
+      const never = clock.after(1, () => rings += 100)
+      never()
+      clock.after(1, () => rings++)
+      await new Promise<void>((resolve) => {
+        const stop = clock.every(1, () => {
+          if (++ticks < 5) return
+          stop()
+          stop()
+          clock.after(20, resolve)
+        })
+      })
+      expect(ticks).toBe(5)
+      expect(rings).toBe(1)
+    })
+  })
+
+  describe('files', () => {
+    const inFolder = async (work: (folder: string) => Promise<void>) => {
+      const folder = temporary()
+      mkdirSync(folder)
+      try {
+        await work(folder)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    }
+
+    check('are read and written whole', () =>
+      inFolder(async (folder) => {
+        const path = `${folder}/file`
+        await files.write(path, fill(new Uint8Array(1_000_000), 0))
+        const first = await files.read(path)
+        expect(first.length).toBe(1_000_000)
+        expect(wrongAt(first, 0)).toBe(-1)
+        chmodSync(path, 0o640)
+        await files.write(path, bytes('short'))
+        expect(text(await files.read(path))).toBe('short')
+        expect(statSync(path).mode & 0o777).toBe(0o640)
+        // Nothing is left beside it.
+        expect(await files.list(folder)).toEqual(['file'])
+        await files.write(path, new Uint8Array(0))
+        expect((await files.read(path)).length).toBe(0)
+      }))
+
+    check('are appended to, by several, whatever else is in them', () =>
+      inFolder(async (folder) => {
+        const path = `${folder}/log`
+        const first = await files.append(path)
+        const second = await files.append(path)
+        await first.write(bytes('one\n'))
+        await second.write(bytes('two\n'))
+        await first.write(bytes('three\n'))
+        await first.close()
+        await first.close()
+        expect(await failure(() => first.write(bytes('late')))).toBe('closed')
+        await second.close()
+        const again = await files.append(path)
+        await again.write(fill(new Uint8Array(300_000), 0).subarray(0, 200_000))
+        await again.close()
+        const all = await files.read(path)
+        expect(text(all.subarray(0, 14))).toBe('one\ntwo\nthree\n')
+        expect(all.length).toBe(200_014)
+        expect(wrongAt(all.subarray(14), 0)).toBe(-1)
+      }))
+
+    check('that are moved away are still appended to, until opened again', () =>
+      inFolder(async (folder) => {
+        const { renameSync } = await import('node:fs')
+        const log = await files.append(`${folder}/log`)
+        await log.write(bytes('old\n'))
+        renameSync(`${folder}/log`, `${folder}/log.1`)
+        await log.write(bytes('old\n'))
+        await log.close()
+        const next = await files.append(`${folder}/log`)
+        await next.write(bytes('new\n'))
+        await next.close()
+        expect(text(await files.read(`${folder}/log.1`))).toBe('old\nold\n')
+        expect(text(await files.read(`${folder}/log`))).toBe('new\n')
+      }))
+
+    check('are listed, looked at and removed', () =>
+      inFolder(async (folder) => {
+        expect(await files.list(folder)).toEqual([])
+        await files.write(`${folder}/b`, bytes('12345'))
+        await files.write(`${folder}/a`, bytes(''))
+        expect(await files.list(folder)).toEqual(['a', 'b'])
+        const status = await files.status(`${folder}/b`)
+        expect(status).toEqual({ size: 5, folder: false, modified: expect.any(Number) })
+        expect(Math.abs(status!.modified - Date.now())).toBeLessThan(60_000)
+        expect((await files.status(folder))?.folder).toBe(true)
+        await files.remove(`${folder}/b`)
+        expect(existsSync(`${folder}/b`)).toBe(false)
+        expect(await files.status(`${folder}/b`)).toBe(null)
+      }))
+
+    check('that are missing, denied or full say so', () =>
+      inFolder(async (folder) => {
+        const missing = `${folder}/missing`
+        expect(await failure(() => files.read(missing))).toBe('missing')
+        expect(await failure(() => files.remove(missing))).toBe('missing')
+        expect(await failure(() => files.list(missing))).toBe('missing')
+        expect(await failure(() => files.append(`${missing}/file`))).toBe('missing')
+        expect(await failure(() => files.write(`${missing}/file`, bytes('')))).toBe('missing')
+        expect(await files.status(`${missing}/file`)).toBe(null)
+        const full = await files.append('/dev/full')
+        expect(await failure(() => full.write(bytes('no room')))).toBe('full')
+        await full.close()
+      }))
+
+    // The superuser is denied nothing.
+    if (process.getuid?.() !== 0) {
+      check('that are not ours are denied', async () => {
+        expect(await failure(() => files.read('/etc/shadow'))).toBe('denied')
+        expect(await failure(() => files.append('/etc/passwd'))).toBe('denied')
+        expect(await failure(() => runtime.listen({ family: 4, address: '127.0.0.1', port: 1 }))).toBe('denied')
+      })
+    }
+  })
+
+  describe('signals', () => {
+    check('are heard instead of what they do, by all, until stopped', async () => {
+      for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as SignalName[]) {
+        let count = 0
+        const other = runtime.signal(name, () => count++)
+        await new Promise<void>((resolve) => {
+          const stop = runtime.signal(name, () => {
+            stop()
+            resolve()
+          })
+          process.kill(process.pid, name)
+        })
+        expect(count).toBe(1)
+        await new Promise<void>((resolve) => {
+          const stop = runtime.signal(name, () => {
+            stop()
+            resolve()
+          })
+          process.kill(process.pid, name)
+        })
+        expect(count).toBe(2)
+        other()
+      }
+    })
+  })
+
+  describe('the process', () => {
+    check('knows itself', () => {
+      expect(runtime.pid).toBe(process.pid)
+      expect(runtime.version).toMatch(/^\d+\.\d+/)
+      expect(runtime.host.length).toBeGreaterThan(0)
+      expect(runtime.memory()).toBeGreaterThan(10_000_000)
+      expect(runtime.environment.PATH).toBe(process.env.PATH)
+      expect(runtime.environment.EXAPROXY_NOT_SET).toBe(undefined)
+      expect(Array.isArray(runtime.arguments)).toBe(true)
+    })
+
+    check('knows the addresses of the machine, canonical', () => {
+      const all = runtime.addresses()
+      expect(all).toContain('127.0.0.1')
+      for (const address of all) expect(address).toMatch(/^([0-9.]+|[0-9a-f:.]+)$/)
+      expect(new Set(all).size).toBe(all.length)
+    })
+
+    check('fills arrays of any size with other bytes each time', () => {
+      for (const size of [0, 1, 16, 100_000]) runtime.random(new Uint8Array(size))
+      const [one, other] = [new Uint8Array(32), new Uint8Array(32)]
+      runtime.random(one.subarray(0, 16))
+      expect(one.subarray(0, 16).some((byte) => byte !== 0)).toBe(true)
+      expect(one.subarray(16).every((byte) => byte === 0)).toBe(true)
+      runtime.random(other)
+      expect(other).not.toEqual(one)
+    })
+
+    check('writes to its outputs, and exits as told', async () => {
+      const folder = new URL('../../', import.meta.url).pathname
+      const script = `${temporary()}.mjs`
+      const program = `
+        import { runtime } from ${JSON.stringify(`${folder}adapters/${runtime.name}/runtime.ts`)}
+        const text = new TextEncoder().encode('x'.repeat(300000))
+        await runtime.output.write(text)
+        await runtime.errors.write(text.subarray(0, 200000))
+        await runtime.output.write(new TextEncoder().encode(JSON.stringify(runtime.arguments)))
+        runtime.clock.every(1000, () => {})
+        runtime.clock.after(100000, () => {})
+        if (runtime.arguments[1] === 'exit') runtime.exit(7)
+      `
+      await files.write(script, bytes(program))
+      const run = (...words: string[]) => {
+        const flags = runtime.name === 'deno' ? ['run', '-A'] : []
+        return runtime.spawn([process.execPath, ...flags, script, ...words])
+      }
+      const size = async (output: ReturnType<typeof run>['output']) => {
+        let all = ''
+        for (let got = await output.next(); !got.done; got = await output.next()) all += text(got.value)
+        return all
+      }
+      for (const [word, code] of [['exit', 7], ['stay', 0]] as const) {
+        const child = run('one two', word)
+        const [output, errors] = await Promise.all([size(child.output), size(child.errors)])
+        expect(output.slice(300_000)).toBe(`["one two","${word}"]`)
+        expect(errors.length).toBeGreaterThanOrEqual(200_000)
+        // Timers alone keep nobody alive.
+        expect(await child.exited).toBe(code)
+      }
+      await files.remove(script)
+    })
+  })
+}
