@@ -1,14 +1,14 @@
 import { defineConfig } from 'vitest/config'
 
 /** Live tests of a part of the core beside real peers, not of the whole program: these run inside each runtime. */
-const PEERS = ['test/live/dns*.test.ts', 'test/live/log*.test.ts']
+const PARTS = ['test/live/dns*.test.ts', 'test/live/log*.test.ts']
 
 /** Each adapter's contract runs on its own runtime, which alone can load it. */
 const HERE = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
 const ELSEWHERE = ['node', 'deno', 'bun'].filter((name) => name !== HERE).map((name) => `test/contract/${name}.test.ts`)
 
 /**
- * Four projects: `unit` (no network but what a test makes itself), `contract` (each adapter against core/runtime.ts), `peers`
+ * Four projects: `unit` (no network but what a test makes itself), `contract` (each adapter against core/runtime.ts), `parts`
  * (above) and `live` (the real program over sockets). All but the last run inside every runtime; scripts/test.ts says how.
  */
 export default defineConfig({
@@ -23,8 +23,8 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/contract/**', 'test/live/**'] },
       },
       { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'], exclude: ELSEWHERE } },
-      { extends: true, test: { name: 'peers', include: PEERS } },
-      { extends: true, test: { name: 'live', include: ['test/live/**/*.test.ts'], exclude: PEERS } },
+      { extends: true, test: { name: 'parts', include: PARTS } },
+      { extends: true, test: { name: 'live', include: ['test/live/**/*.test.ts'], exclude: PARTS } },
     ],
   },
 })

@@ -2,10 +2,10 @@
  * `npm test`: every test on every runtime, one table, and one last line: `N passed, N failed`, with `, N skipped` when any were.
  *
  *   --runtime node,bun     only these (node20, node, deno, bun, exe)
- *   --only unit,live       only these kinds (unit, contract, peers, live)
+ *   --only unit,live       only these kinds (unit, contract, parts, live)
  *   what is left           goes to vitest: the beginning of a test file's path, -t NAME
  *
- * Unit, contract and peers tests run inside Node, Deno and Bun. The live ones drive the program from outside, so vitest stays on
+ * Unit, contract and parts tests run inside Node, Deno and Bun. The live ones drive the program from outside, so vitest stays on
  * Node and EXAPROXY_TEST_PROGRAM says which program it is: the Node 20 build, the source on each runtime, the Bun executable.
  * With CI set, a test may be skipped only for a reason that is in ALLOWED_SKIPS.
  */
@@ -31,10 +31,10 @@ const COLOR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { FORCE_COLOR: '0', 
 const ALLOWED_SKIPS: readonly { runtime?: Runtime; title: string; reason: string }[] = []
 
 type Runtime = 'node20' | 'node' | 'deno' | 'bun' | 'exe'
-type Kind = 'unit' | 'contract' | 'peers' | 'live'
+type Kind = 'unit' | 'contract' | 'parts' | 'live'
 
 const RUNTIMES: readonly Runtime[] = ['node20', 'node', 'deno', 'bun', 'exe']
-const KINDS: readonly Kind[] = ['unit', 'contract', 'peers', 'live']
+const KINDS: readonly Kind[] = ['unit', 'contract', 'parts', 'live']
 
 const INSIDE: Partial<Record<Runtime, readonly string[]>> = {
   node: [join(bin, 'node'), vitest],
