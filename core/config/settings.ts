@@ -64,7 +64,7 @@ export interface OutgoingSettings {
 
 export interface HttpSettings {
   readonly via: boolean
-  /** The pseudonym in Via (RFC 9110 7.6.3). */
+  /** The pseudonym in Via (RFC 9110 7.6.3), by which a loop is known; empty: `exaproxy-` and digits of its own. */
   readonly name: string
   readonly forwarded_for: 'append' | 'off' | 'delete'
   /** Also add Forwarded (RFC 7239). */

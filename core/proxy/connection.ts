@@ -1,6 +1,7 @@
 /** The life of a client's connection, as a coroutine: requests one after the other, each yielded when it is over. */
 
 import { Failure } from '../failure.ts'
+import { machineWords } from '../flow/messages.ts'
 import type { Head } from '../http/head.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Client } from './client.ts'
@@ -64,8 +65,14 @@ async function waitForHead(client: Client): Promise<Head | null> {
   for (;;) {
     if (messages.ended) return null
     if (client.waits === 'request' && messages.parser.started) client.wait('head', listener.settings.head_timeout)
-    await messages.refill()
+    let pulled: IteratorResult<Uint8Array, void>
+    try {
+      pulled = await messages.pull()
+    } catch (error) {
+      throw new Failure('client-left', machineWords(error))
+    }
     if (client.late !== null) throw client.late
+    messages.fed(pulled)
     const event = messages.next()
     if (event.kind === 'head') return event.head
   }

@@ -13,7 +13,7 @@ const CLIENT_FAULT = 'Try again. If it goes on, the program you use, or somethin
   'requests that are not safe to pass on: tell whoever looks after it.'
 const SLOW = 'Check your connection to the network and try again.'
 const LATER = 'Wait a moment and try again. If it goes on, tell whoever runs the proxy.'
-const RULES = 'If you think that you should have access, ask whoever runs the proxy, and give them the reference below.'
+const RULES = 'If you think that you should have access, ask whoever runs the proxy, and tell them what this page says.'
 const NAME = 'Check the spelling of the address. If it is right, the site may have moved or may not exist any more.'
 const NAMES = 'Wait a moment and try again. If other sites work, the fault is with the name servers of this site.'
 const SITE =
@@ -53,12 +53,12 @@ export const PAGE_WORDS: Readonly<Record<FailureCode, PageWords>> = {
   'name-refused': row('This name is not complete', 'Use the full name of the site, such as www.example.com.'),
   'no-upstream': row('There is no such site here', NAME),
   'loop': row('The request goes round in a circle', 'Tell whoever runs the proxy: it has been set to ask itself.'),
-  'bug': row('The proxy made a mistake', 'Try again. If it goes on, tell whoever runs the proxy the reference below.'),
+  'bug': row('The proxy made a mistake', 'Try again. If it goes on, tell whoever runs the proxy what this page says.'),
   'name-not-found': row('The site was not found', NAME),
   'name-no-address': row('The site has no address', NAME),
   'name-failed': row('The site could not be looked up', NAMES),
   'name-timeout': row('The site could not be looked up', NAMES),
-  'connect-refused': row('The site does not answer', SITE),
+  'connect-refused': row('The site cannot be reached', SITE),
   'connect-unreachable': row('The site cannot be reached', SITE),
   'connect-failed': row('The site cannot be reached', SITE),
   'connect-timeout': row('The site does not answer', SITE),

@@ -115,7 +115,7 @@ export class Pages {
       id: cut(about.id),
       time: `${isoSecond(about.date).replace('T', ' ')} UTC`,
       proxy: this.#proxy,
-      client: about.client,
+      client: cut(about.client),
     }
     const type = negotiate(about.accept, OFFERS)
     if (type === JSON_TYPE || type === PROBLEM) return makePage(status, type, jsonBody(values, status), 'en', false)

@@ -38,6 +38,7 @@ export class Proxy {
   readonly #destinations: Destinations
   readonly #report: (error: unknown) => void
   #date = ''
+  #references = 0
 
   /** `report` is told of what was thrown and is no failure: a bug. */
   constructor(runtime: Runtime, settings: Settings, pages: Pages, report: (error: unknown) => void) {
@@ -55,7 +56,7 @@ export class Proxy {
     const dialler = new Dialler(runtime, this.resolver, this.#destinations, outgoing)
     this.origins = new Origins(dialler, this.deadlines, outgoing)
     this.upstreams = new Upstreams(settings.upstream)
-    this.name = http.name === '' ? `exaproxy-${identity(runtime)}` : http.name
+    this.name = http.name
     this.methods = http.methods.length === 0 ? null : new Set(http.methods)
     const via = http.via && !http.transparent ? this.name : ''
     this.requests = {
@@ -90,6 +91,11 @@ export class Proxy {
     return this.#date
   }
 
+  /** What a page and the log call an exchange that went wrong. Said to people, so it is short. */
+  reference(): string {
+    return `${Math.floor(this.clock.date() / 1000).toString(36)}-${(++this.#references).toString(36)}`
+  }
+
   timings(): DialTimings {
     return { dns: 0, connect: 0 }
   }
@@ -112,11 +118,19 @@ export class Proxy {
   }
 }
 
-/** Eight hexadecimal digits that no other proxy has: one with our name is not yet a loop, one with our digits is. */
-function identity(runtime: Runtime): string {
-  const bytes = new Uint8Array(4)
+/** Bytes of what makes a name of its own: no two proxies that see each other's requests have the same. */
+const IDENTITY_SIZE = 4
+
+/**
+ * The configuration with a name in it. Without one from the operator each proxy has another: a request that went through
+ * two of them in a row has not come round.
+ */
+export function named(runtime: Runtime, settings: Settings): Settings {
+  if (settings.http.name !== '') return settings
+  const bytes = new Uint8Array(IDENTITY_SIZE)
   runtime.random(bytes)
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return { ...settings, http: { ...settings.http, name: `exaproxy-${digits}` } }
 }
 
 /** The shortest time limit in the configuration, which the deadlines have to keep. */

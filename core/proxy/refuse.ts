@@ -69,6 +69,7 @@ function writeRefusal(client: Client, failure: Failure): void {
   const close = ends(failure, head) || !client.reusable || client.messages.ended
   if (close) client.reusable = false
   const date = proxy.clock.date()
+  record.id = proxy.reference()
   const { status, type, body, fields: about } = proxy.pages.page(failure, {
     url: head === null ? '' : latin1(head.bytes, head.targetStart, head.targetEnd),
     client: record.client,

@@ -12,7 +12,7 @@ import { converse, turnAway } from './connection.ts'
 import { Diagnostics, logger, tellTrouble } from './diagnostics.ts'
 import { ListenerContext } from './listener.ts'
 import { loadPages } from './pages.ts'
-import { Proxy } from './proxy.ts'
+import { named, Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
 
 /** Exit codes of sysexits.h, for what keeps the service from starting. */
@@ -73,7 +73,7 @@ export class Server {
 
   constructor(runtime: Runtime, settings: Settings) {
     this.#runtime = runtime
-    this.#settings = settings
+    this.#settings = named(runtime, settings)
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
