@@ -107,7 +107,7 @@ export const HALF_CLOSED_TIME = 60_000
 /** A template of an error page: a page with pictures inside it is smaller. */
 export const PAGE_TEMPLATE_SIZE = 1_048_576
 /** Characters of a URL, a host or a detail shown on a page: what a person may read. A longer one is cut. */
-export const PAGE_VALUE_SIZE = 1000
+export const PAGE_VALUE_SIZE = 500
 
 // Service
 

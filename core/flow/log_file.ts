@@ -3,7 +3,8 @@
  *
  * Nobody waits for a log: a line is put into memory and the machine takes it from there, one write at a time. When the
  * machine is slow lines gather, up to LOG_BACKLOG; when it fails (a full disk, a closed pipe) what it was handed is lost.
- * Both cost lines, which are counted, and never an exchange.
+ * Both cost lines, which are counted, and never an exchange. A line that
+ * was cut short by a failure is ended before another is written: that is the probe too, and while it fails nothing is lost.
  */
 
 import { ByteWriter } from '../bytes/writer.ts'
@@ -151,10 +152,13 @@ export class LogFile {
   /** Piece after piece, until too little waits to be worth a write, or one fails. */
   async #drain(): Promise<void> {
     do {
-      const piece = this.#piece()
+      // What is lost with a piece: nothing of it while the end of a torn line is all that was tried.
+      let piece = NOTHING
       try {
-        // `#appender` is read anew for each piece: `reopen` changes it between two lines.
         if (this.#torn) await this.#appender!.write(NEW_LINE)
+        this.#torn = false
+        piece = this.#piece()
+        // `#appender` is read anew for each piece: `reopen` changes it between two lines.
         await this.#appender!.write(piece)
         this.#settle(piece.length)
         this.#recover()
@@ -212,7 +216,6 @@ export class LogFile {
   }
 
   #recover(): void {
-    this.#torn = false
     this.#failing = false
     if (this.lost === this.#told) return
     const lost = this.lost - this.#told
@@ -221,7 +224,8 @@ export class LogFile {
   }
 }
 
-const NEW_LINE = new Uint8Array([LINE_FEED])
+const NEW_LINE: Uint8Array = new Uint8Array([LINE_FEED])
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 function countLines(bytes: Uint8Array): number {
   let lines = 0
