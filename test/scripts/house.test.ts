@@ -26,7 +26,7 @@ test('npm scripts and deno tasks have the same names and run the same files', ()
   expect(Object.keys(deno.tasks)).toEqual(Object.keys(manifest.scripts))
   for (const [name, command] of Object.entries(manifest.scripts)) {
     if (!command.startsWith('node ')) continue
-    expect(deno.tasks[name]).toBe(command.replace(/^node /, 'deno run -A '))
+    expect(deno.tasks[name]).toBe(command.replace(/^node /, 'node_modules/.bin/deno run -A '))
   }
 })
 
