@@ -1,8 +1,9 @@
 /** The contract of the clock, of files, signals and the process itself. */
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
-import type { Runtime, SignalName } from '../../core/runtime.ts'
+import type { Child, Runtime } from '../../core/runtime.ts'
 import { checker, failure, fill, type Skips, temporary, wrongAt } from './pairs.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -85,15 +86,14 @@ export function host(runtime: Runtime, skips: Skips): void {
         const again = await files.append(path)
         await again.write(fill(new Uint8Array(300_000), 0).subarray(0, 200_000))
         await again.close()
-        const all = await files.read(path)
-        expect(text(all.subarray(0, 14))).toBe('one\ntwo\nthree\n')
-        expect(all.length).toBe(200_014)
-        expect(wrongAt(all.subarray(14), 0)).toBe(-1)
+        const content = await files.read(path)
+        expect(text(content.subarray(0, 14))).toBe('one\ntwo\nthree\n')
+        expect(content.length).toBe(200_014)
+        expect(wrongAt(content.subarray(14), 0)).toBe(-1)
       }))
 
     check('that are moved away are still appended to, until opened again', () =>
       inFolder(async (folder) => {
-        const { renameSync } = await import('node:fs')
         const log = await files.append(`${folder}/log`)
         await log.write(bytes('old\n'))
         renameSync(`${folder}/log`, `${folder}/log.1`)
@@ -145,30 +145,60 @@ export function host(runtime: Runtime, skips: Skips): void {
     }
   })
 
+  /** Run a program that has `runtime`, in a process of its own. */
+  const withProgram = async (source: string, work: (run: (...words: string[]) => Child) => Promise<void>) => {
+    const adapter = new URL(`../../adapters/${runtime.name}/runtime.ts`, import.meta.url).pathname
+    const script = `${temporary()}.mjs`
+    await files.write(script, bytes(`import { runtime } from ${JSON.stringify(adapter)}\n${source}`))
+    const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
+    try {
+      await work((...words) => runtime.spawn([process.execPath, ...flags, script, ...words]))
+    } finally {
+      await files.remove(script)
+    }
+  }
+
+  const all = async (output: Child['output']) => {
+    let all = ''
+    for (let got = await output.next(); !got.done; got = await output.next()) all += text(got.value)
+    return all
+  }
+
   describe('signals', () => {
-    check('are heard instead of what they do, by all, until stopped', async () => {
-      for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as SignalName[]) {
-        let count = 0
-        const other = runtime.signal(name, () => count++)
-        await new Promise<void>((resolve) => {
-          const stop = runtime.signal(name, () => {
-            stop()
-            resolve()
-          })
-          process.kill(process.pid, name)
+    const names = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as const
+
+    check('are heard instead of what they do, by all who listen, until stopped', () =>
+      withProgram(
+        `
+        const say = (text) => runtime.output.write(new TextEncoder().encode(text + '\\n'))
+        const [name] = runtime.arguments
+        let heard = 0
+        const stop = runtime.signal(name, () => { stop(); heard++ })
+        const last = runtime.signal(name, () => {
+          heard++
+          if (heard === 3) last()
+          say('heard ' + heard)
         })
-        expect(count).toBe(1)
-        await new Promise<void>((resolve) => {
-          const stop = runtime.signal(name, () => {
-            stop()
-            resolve()
-          })
-          process.kill(process.pid, name)
-        })
-        expect(count).toBe(2)
-        other()
-      }
-    })
+        say('ready')
+        setInterval(() => {}, 1000)
+        `,
+        async (run) => {
+          await Promise.all(names.map(async (name) => {
+            const child = run(name)
+            const line = async () => text((await child.output.next()).value ?? new Uint8Array(0))
+            expect(await line()).toBe('ready\n')
+            child.kill(name)
+            expect(await line()).toBe('heard 2\n')
+            child.kill(name)
+            expect(await line()).toBe('heard 3\n')
+            // Nobody listens any more.
+            if (name === 'SIGUSR1') child.kill('SIGKILL')
+            else child.kill(name)
+            const number = constants.signals[name === 'SIGUSR1' ? 'SIGKILL' : name]
+            expect(await child.exited).toBe(128 + number)
+          }))
+        },
+      ))
   })
 
   describe('the process', () => {
@@ -199,38 +229,27 @@ export function host(runtime: Runtime, skips: Skips): void {
       expect(other).not.toEqual(one)
     })
 
-    check('writes to its outputs, and exits as told', async () => {
-      const folder = new URL('../../', import.meta.url).pathname
-      const script = `${temporary()}.mjs`
-      const program = `
-        import { runtime } from ${JSON.stringify(`${folder}adapters/${runtime.name}/runtime.ts`)}
+    check('writes to its outputs, and exits as told', () =>
+      withProgram(
+        `
         const text = new TextEncoder().encode('x'.repeat(300000))
         await runtime.output.write(text)
         await runtime.errors.write(text.subarray(0, 200000))
         await runtime.output.write(new TextEncoder().encode(JSON.stringify(runtime.arguments)))
+        // Timers alone keep nobody alive.
         runtime.clock.every(1000, () => {})
         runtime.clock.after(100000, () => {})
         if (runtime.arguments[1] === 'exit') runtime.exit(7)
-      `
-      await files.write(script, bytes(program))
-      const run = (...words: string[]) => {
-        const flags = runtime.name === 'deno' ? ['run', '-A'] : []
-        return runtime.spawn([process.execPath, ...flags, script, ...words])
-      }
-      const size = async (output: ReturnType<typeof run>['output']) => {
-        let all = ''
-        for (let got = await output.next(); !got.done; got = await output.next()) all += text(got.value)
-        return all
-      }
-      for (const [word, code] of [['exit', 7], ['stay', 0]] as const) {
-        const child = run('one two', word)
-        const [output, errors] = await Promise.all([size(child.output), size(child.errors)])
-        expect(output.slice(300_000)).toBe(`["one two","${word}"]`)
-        expect(errors.length).toBeGreaterThanOrEqual(200_000)
-        // Timers alone keep nobody alive.
-        expect(await child.exited).toBe(code)
-      }
-      await files.remove(script)
-    })
+        `,
+        async (run) => {
+          for (const [word, code] of [['exit', 7], ['stay', 0]] as const) {
+            const child = run('one two', word)
+            const [output, errors] = await Promise.all([all(child.output), all(child.errors)])
+            expect(output.slice(300_000)).toBe(`["one two","${word}"]`)
+            expect(errors.length).toBeGreaterThanOrEqual(200_000)
+            expect(await child.exited).toBe(code)
+          }
+        },
+      ))
   })
 }

@@ -1,6 +1,6 @@
 /** The contract of listeners and of connects. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
 import type { Connecting, Endpoint, Listener, Runtime, Socket } from '../../core/runtime.ts'
@@ -302,7 +302,6 @@ async function withBlackhole(
       fillers.push(connecting)
       if (!(await settles(runtime, connecting.socket))) break
     }
-    const { readdirSync } = await import('node:fs')
     await work(() => runtime.connect(at), () => readdirSync('/proc/self/fd').length)
   } finally {
     for (const connecting of fillers) {
