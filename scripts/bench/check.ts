@@ -11,6 +11,7 @@ export interface Running {
   readonly mode: Mode
   readonly port: number
   readonly log: string
+  readonly claims: Claims
 }
 
 interface Answer {
@@ -30,8 +31,9 @@ export function target(mode: Mode, origin: Origin, path: string): string {
 }
 
 /** Gives the number of requests it made; throws with the first claim that does not hold. */
-export async function check(proxy: Running, origin: Origin, claims: Claims): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+export async function check(proxy: Running, origin: Origin): Promise<number> {
+  const { claims } = proxy
+  const agent = new Agent({ keepAlive: claims.keepsAlive, maxSockets: 1 })
   const get = (path: string) => ask(proxy, origin, path, agent)
   try {
     const small = await get('/small')

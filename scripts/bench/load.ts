@@ -126,6 +126,8 @@ export async function wrk(
     result[name] = Number(value)
   }
   for (const error of ['connect', 'read', 'write', 'status', 'timeout']) {
+    // A proxy that closes after each answer without saying so is a read error to wrk: one an answer, no more.
+    if (error === 'read' && !proxy.claims.keepsAlive && result[error] <= result['requests'] + connections) continue
     if (result[error] !== 0) throw new Error(`the load saw errors: ${words}`)
   }
   const { requests, bytes, duration, p50, p99 } = result

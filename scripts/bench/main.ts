@@ -14,7 +14,7 @@ import { type Cores, describeMachine, endWithUs, fileLimit, takeCores } from './
 import { type Origin, startOrigin } from './origin.ts'
 import { type Mode, type Program, programs } from './programs.ts'
 import { ratios, type Result, resultOf, table } from './report.ts'
-import { begin } from './session.ts'
+import { begin, SPARE_FILES } from './session.ts'
 
 const USAGE = `npm run bench -- [options]
   --only NAMES       of those: node,deno,bun,executable,haproxy,nginx,squid,tinyproxy
@@ -75,12 +75,11 @@ function planOf(installed: readonly Program[], words: readonly string[]): Plan |
     warmup: positive('--warmup', values.warmup, quick ? 1 : 3),
     idleConnections: positive('--idle', values.idle, quick ? 2000 : 8000),
   }
-  if (effort.idleConnections * 2 + 200 > fileLimit()) {
+  const files = effort.idleConnections * 2 + SPARE_FILES
+  if (files > fileLimit()) {
     throw new UsageFailure(
-      `${effort.idleConnections} idle connections need ${
-        effort.idleConnections * 2 + 200
-      } open files, and the limit is ` +
-        `${fileLimit()}: raise it (ulimit -n), or take fewer (--idle)`,
+      `${effort.idleConnections} idle connections need ${files} open files, and the limit is ${fileLimit()}: ` +
+        'raise it (ulimit -n), or take fewer (--idle)',
     )
   }
   return {
@@ -163,6 +162,7 @@ async function main(): Promise<number> {
   const plan = planOf(programs(), process.argv.slice(2))
   if (plan === null) return 0
   endWithUs()
+  const machine = describeMachine()
   const cores = takeCores()
   if (cores.load === cores.proxy) console.error('There is one core only: the load and the origin disturb the proxies.')
   const folder = mkdtempSync(join(tmpdir(), 'exaproxy-bench-'))
@@ -172,7 +172,6 @@ async function main(): Promise<number> {
   mkdirSync(work)
   chmodSync(work, 0o777) // Squid started by root writes as another user
   const origin = await startOrigin(folder, cores.load)
-  const machine = describeMachine()
   const results = await measureAll(plan, origin, work, cores)
   await origin.stop()
 

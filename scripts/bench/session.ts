@@ -17,6 +17,9 @@ export interface Session {
   stop(): Promise<void>
 }
 
+/** Files a proxy opens besides two for each connection: HAProxy's pipes for splice are the most. */
+export const SPARE_FILES = 1500
+
 /** `settings` are the environment variables and `folder` the place for what it writes. */
 export async function begin(
   program: Program,
@@ -34,7 +37,7 @@ export async function begin(
   configure(program.template, {
     ...{ folder, log, port, forward, reverse, files, origin: origin.port, user: nginxUser() },
     // HAProxy wants two descriptors a connection, and some; nginx counts both sides as connections.
-    ...{ connections: (files - 200) >> 1, descriptors: files - 100 },
+    ...{ connections: (files - SPARE_FILES) >> 1, descriptors: files - 100 },
   }, configuration)
   rmSync(log, { force: true })
   const started = start(
@@ -45,8 +48,8 @@ export async function begin(
   )
   try {
     await untilListening(started, port)
-    const proxy: Running = { pid: started.pid, mode, port, log }
-    const requests = await check(proxy, origin, program.claims)
+    const proxy: Running = { pid: started.pid, mode, port, log, claims: program.claims }
+    const requests = await check(proxy, origin)
     return { proxy, requests, finish: (requests) => finish(started, log, requests), stop: () => stop(started) }
   } catch (error) {
     await stop(started)
