@@ -1,0 +1,93 @@
+/** What no single option can get wrong: values that are fine alone and not together. */
+
+import { canonical, parseEndpoint } from '../bytes/address.ts'
+import type { ListenerSettings, Settings } from './settings.ts'
+
+/** `grave`: the proxy does not start with it. */
+export interface Finding {
+  readonly option: string
+  readonly words: string
+  readonly grave: boolean
+}
+
+const grave = (option: string, words: string): Finding => ({ option, words, grave: true })
+const warning = (option: string, words: string): Finding => ({ option, words, grave: false })
+
+const ANY_ADDRESS = ['0.0.0.0', '::']
+
+/** Whether two places cannot both be listened at. Port 0 is another port each time. */
+function clash(a: string, b: string): boolean {
+  const one = parseEndpoint(a)
+  const two = parseEndpoint(b)
+  if (one === null || two === null || one.family !== two.family) return false
+  if (one.family === 'unix') return one.address === two.address
+  if (one.port === 0 || one.port !== two.port) return false
+  return canonical(one.address) === canonical(two.address) || ANY_ADDRESS.includes(one.address) ||
+    ANY_ADDRESS.includes(two.address)
+}
+
+function checkListeners(listeners: readonly ListenerSettings[]): Finding[] {
+  const places = listeners.flatMap(({ name, address }) => address.map((at) => ({ name, at })))
+  const found: Finding[] = []
+  for (const [i, { name, at }] of places.entries()) {
+    const other = places.slice(0, i).find((earlier) => clash(earlier.at, at))
+    if (other === undefined) continue
+    const said = other.at === at ? at : `${at} (beside ${other.at})`
+    found.push(grave(`listener.${name}.address`, `${said} is taken by listener.${other.name}; give each its own port`))
+  }
+  return found
+}
+
+function checkUpstreams({ listener, upstream }: Settings): Finding[] {
+  const found: Finding[] = []
+  const reverse = listener.filter(({ mode }) => mode === 'reverse')
+  for (const { name } of upstream.length === 0 ? reverse : []) {
+    const fix = 'add [upstream.NAME] with servers = ["127.0.0.1:9000"]'
+    found.push(grave(`listener.${name}.mode`, `"reverse" needs an upstream to serve; ${fix}`))
+  }
+  if (reverse.length === 0) {
+    for (const { name } of upstream) {
+      const words = 'is served by no listener; add one with mode = "reverse", or remove it'
+      found.push(warning(`upstream.${name}`, words))
+    }
+  }
+  const owners = new Map<string, string>()
+  for (const { name, hosts } of upstream) {
+    for (const host of new Set(hosts)) {
+      const owner = owners.get(host)
+      if (owner === undefined) owners.set(host, name)
+      else found.push(grave(`upstream.${name}.hosts`, `"${host}" is served by upstream.${owner} already`))
+    }
+  }
+  return found
+}
+
+function checkOutgoing({ outgoing }: Settings): Finding[] {
+  const found: Finding[] = []
+  if (!outgoing.ipv4 && !outgoing.ipv6) {
+    found.push(grave('outgoing.ipv6', 'ipv4 and ipv6 are both off: nothing could be reached; turn one on'))
+  } else if (outgoing.prefer !== 'auto' && !outgoing[outgoing.prefer]) {
+    found.push(warning('outgoing.prefer', `"${outgoing.prefer}" is preferred, but outgoing.${outgoing.prefer} is off`))
+  }
+  if (outgoing.idle_per_origin > outgoing.idle_total) {
+    found.push(warning('outgoing.idle_per_origin', 'is more than outgoing.idle_total, which is what counts'))
+  }
+  return found
+}
+
+function checkDns({ dns }: Settings): Finding[] {
+  const found: Finding[] = []
+  if (dns.ttl_max > 0 && dns.ttl_min > dns.ttl_max) {
+    found.push(grave('dns.ttl_min', 'is longer than dns.ttl_max; make it the shorter of the two'))
+  }
+  return found
+}
+
+export function check(settings: Settings): Finding[] {
+  return [
+    ...checkListeners(settings.listener),
+    ...checkUpstreams(settings),
+    ...checkOutgoing(settings),
+    ...checkDns(settings),
+  ]
+}

@@ -1,0 +1,86 @@
+/** From sources to settings: merged, judged, checked, and with where each value came from. */
+
+import { check } from './checks.ts'
+import { DEFAULT_ADDRESS, findOption, schema, toSettings } from './schema.ts'
+import { gather, type Given, type Origin, type Problem, type Sources } from './sources.ts'
+import type { Settings } from './settings.ts'
+
+export interface Configuration {
+  /** `null` when there are problems. */
+  readonly settings: Settings | null
+  /** All that keeps the proxy from starting, in the order of the sources. */
+  readonly problems: readonly Problem[]
+  /** What is allowed and probably not meant. */
+  readonly warnings: readonly Problem[]
+  /** By option, as `listener.http.address`: what is not in here is a default. */
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+const DEFAULT: Origin = { kind: 'default', where: 'default' }
+
+type Tree = { [key: string]: Tree | unknown }
+
+function put(tree: Tree, path: readonly string[], value: unknown): void {
+  let table = tree
+  for (const key of path.slice(0, -1)) table = (table[key] ??= Object.create(null)) as Tree
+  const last = path.at(-1)!
+  if (value !== undefined) table[last] = value
+  else table[last] ??= Object.create(null)
+}
+
+/** The listener there is when none was asked for, and the address of the one called http when it has none. */
+function addDefaultListener(given: readonly Given[], tree: Tree): void {
+  const listeners = given.filter(({ path }) => path[0] === 'listener' && path.length > 1)
+  const http = listeners.filter(({ path }) => path[1] === 'http')
+  if (listeners.length > 0 && http.length === 0) return
+  if (!http.some(({ path }) => path[2] === 'address')) put(tree, ['listener', 'http', 'address'], DEFAULT_ADDRESS)
+}
+
+/** `listener.http.address.1` is of the option `listener.http.address`. */
+function optionAt(path: ReadonlyArray<PropertyKey>): { option: string; item: number | null } {
+  const words = path.map(String)
+  for (let length = words.length; length > 1; length--) {
+    if (findOption(words.slice(0, length)) === null) continue
+    const item = path[length]
+    return { option: words.slice(0, length).join('.'), item: typeof item === 'number' ? item : null }
+  }
+  return { option: words.join('.'), item: null }
+}
+
+export function load(sources: Sources): Configuration {
+  const { given, problems: gathered } = gather(sources)
+  const problems: Problem[] = [...gathered]
+  const origins = new Map<string, Origin>()
+  const tree: Tree = Object.create(null)
+  for (const { path, value, origin } of given) {
+    put(tree, path, value)
+    // A table is where its first mention is: a missing value is told there.
+    if (path.length === 3) origins.set(path.slice(0, 2).join('.'), origins.get(path.slice(0, 2).join('.')) ?? origin)
+    origins.set(path.join('.'), origin)
+  }
+  addDefaultListener(given, tree)
+
+  const whereOf = (option: string): string => {
+    const origin = origins.get(option) ?? origins.get(option.split('.').slice(0, 2).join('.')) ?? DEFAULT
+    return origin.where
+  }
+  // A file that is not TOML gave nothing: what is missing without it is not worth a complaint.
+  if (problems.some(({ option, where }) => option === '' && where.startsWith(`${sources.file?.name}:`))) {
+    return { settings: null, problems, warnings: [], origins }
+  }
+  const judged = schema.safeParse(tree)
+  for (const issue of judged.error?.issues ?? []) {
+    const { option, item } = optionAt(issue.path)
+    const words = item === null ? issue.message : `${issue.message} (number ${item + 1} of the list)`
+    problems.push({ where: whereOf(option), option, words })
+  }
+  const warnings: Problem[] = []
+  let settings: Settings | null = null
+  if (judged.success) {
+    settings = toSettings(judged.data)
+    for (const { option, words, grave } of check(settings)) {
+      ;(grave ? problems : warnings).push({ where: whereOf(option), option, words })
+    }
+  }
+  return { settings: problems.length === 0 ? settings : null, problems, warnings, origins }
+}

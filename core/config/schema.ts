@@ -1,0 +1,356 @@
+/**
+ * Every option: its kind, its default and the reason for it. The reference of the README, the JSON Schema for editors, the
+ * names of environment variables and `exaproxy config` are all made from this table.
+ */
+
+import { z } from 'zod'
+import { HEAD_SIZE } from '../limits.ts'
+import * as kind from './kinds.ts'
+import type { Kind, Shape } from './kinds.ts'
+import type { Settings } from './settings.ts'
+
+/** One option. `path` has `*` in the place of a NAME. `fallback` is as a person would write it; `undefined`: required. */
+export interface Option {
+  readonly path: readonly string[]
+  readonly shape: Shape
+  readonly form: string
+  readonly fallback: unknown
+  readonly description: string
+}
+
+interface About extends Kind {
+  readonly fallback: unknown
+  readonly description: string
+}
+
+const ABOUT = new WeakMap<z.ZodType, About>()
+
+function option<T extends z.ZodType>(of: Kind<T>, fallback: z.input<T>, description: string): z.ZodPrefault<T> {
+  const type = of.type.prefault(fallback as never).meta({ description })
+  ABOUT.set(type, { ...of, fallback, description })
+  return type
+}
+
+function required<T extends z.ZodType>(of: Kind<T>, description: string): T {
+  const type = of.type.meta({ description })
+  ABOUT.set(type, { ...of, fallback: undefined, description })
+  return type
+}
+
+/** Where `listener.http` listens when nothing says otherwise: for this machine alone, on Squid's port. */
+export const DEFAULT_ADDRESS: readonly string[] = ['127.0.0.1:3128', '[::1]:3128']
+
+/** Names of listeners and upstreams: they become part of log lines and of environment variables. */
+export const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62})$/
+
+const MOST = 1_000_000
+
+const listener = z.strictObject({
+  mode: option(
+    kind.choice('forward', 'reverse'),
+    'forward',
+    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream).',
+  ),
+  address: required(
+    kind.endpoints,
+    'Where to listen. Port 0 lets the system choose. The listener called http has 127.0.0.1:3128 and [::1]:3128 for a ' +
+      'default: this machine alone, on the port Squid has made usual.',
+  ),
+  connections: option(
+    kind.count(0, MOST),
+    32_768,
+    'Connections at once; 0: as many as the system allows. The default keeps idle ones under 320 MB (10 KB each).',
+  ),
+  connections_per_client: option(
+    kind.count(0, MOST),
+    0,
+    'Connections at once of one client address; 0: no limit, because a whole office may share one address.',
+  ),
+  head_timeout: option(
+    kind.time(),
+    '30s',
+    'How long a request head may take from its first byte. Browsers send it at once; slow ones are attacks.',
+  ),
+  idle_timeout: option(
+    kind.time(),
+    '2m',
+    'How long a client may ask for nothing between two requests, or make no progress inside a body. Browsers reuse ' +
+      'connections for about as long.',
+  ),
+  head_size: option(
+    kind.size(1024, HEAD_SIZE),
+    '64KB',
+    'The largest request head, start line and fields together. As Squid; larger ones are answered 431.',
+  ),
+  backlog: option(
+    kind.count(1, 65_535),
+    1024,
+    'Connections the system may hold before they are accepted: a burst of a second. The system may have a lower limit.',
+  ),
+})
+
+const upstream = z.strictObject({
+  hosts: option(
+    kind.list(kind.host, 'a list of names', '["example.com", "*.example.com"]', 1),
+    ['*'],
+    'Sites served by these servers, by the Host of the request: a name, "*." and a name for anything below it, or "*" ' +
+      'for what no other upstream serves.',
+  ),
+  servers: required(
+    kind.list(kind.origin, 'a list of servers', '["127.0.0.1:9000"]', 1),
+    'Where requests go: addresses or names, with a port.',
+  ),
+})
+
+const outgoing = z.strictObject({
+  ipv4: option(kind.flag, true, 'Whether origins may be reached over IPv4.'),
+  ipv6: option(kind.flag, true, 'Whether origins may be reached over IPv6.'),
+  prefer: option(
+    kind.choice('auto', 'ipv4', 'ipv6'),
+    'auto',
+    'Which family is tried first; the other follows a quarter of a second later (RFC 8305). "auto" begins with IPv6.',
+  ),
+  bind4: option(kind.local(4), '', 'The local IPv4 address connections come from; empty: the system chooses.'),
+  bind6: option(kind.local(6), '', 'The local IPv6 address connections come from; empty: the system chooses.'),
+  connect_timeout: option(
+    kind.time(),
+    '10s',
+    'How long to try all addresses of an origin. Lost packets are sent again after 1, 3 and 7 seconds.',
+  ),
+  response_timeout: option(
+    kind.time(),
+    '2m',
+    'From the end of the request to the first byte of the response. Long polls seldom last longer.',
+  ),
+  idle_timeout: option(
+    kind.time(),
+    '2m',
+    'How long a kept connection waits for its next request, and a response body for its next byte.',
+  ),
+  tunnel_timeout: option(
+    kind.time(),
+    '1h',
+    'How long a tunnel (CONNECT, WebSocket) may be silent. Long, because inside it nobody can tell idle from dead.',
+  ),
+  idle_per_origin: option(
+    kind.count(0, MOST),
+    128,
+    'Kept connections to one origin; 0: none is kept. Enough for a busy site, few enough not to be a nuisance to it.',
+  ),
+  idle_total: option(kind.count(0, MOST), 4096, 'Kept connections to all origins: each costs a file descriptor.'),
+  connect_ports: option(
+    kind.list(kind.ports, 'a list of ports', '[443, "8000-8999"]'),
+    [443, 981, 7000],
+    'Ports CONNECT may reach; an empty list refuses CONNECT. HTTPS, and two ports of well-known management consoles; a ' +
+      'proxy that reaches every port is a relay for spam.',
+  ),
+  deny: option(
+    kind.list(kind.network, 'a list of networks', '["10.0.0.0/8"]'),
+    [],
+    'Networks never reached, whatever the name was: judged on the very address that would be connected to.',
+  ),
+  allow_local: option(
+    kind.list(kind.pattern, 'a list of addresses and ports', '["127.0.0.1:*"]'),
+    [],
+    'Addresses of this machine that may be reached all the same. By default none: services that trust this machine must ' +
+      'not be reachable through it. Never overrides deny.',
+  ),
+})
+
+const http = z.strictObject({
+  via: option(kind.flag, true, 'Add Via to requests and responses (RFC 9110 7.6.3 asks for it); it also finds loops.'),
+  name: option(kind.pseudonym, 'exaproxy', 'The name of this proxy in Via. Give each proxy of a chain its own.'),
+  forwarded_for: option(
+    kind.choice('append', 'off', 'delete'),
+    'append',
+    'X-Forwarded-For: "append" adds the client, "off" leaves the field as it came, "delete" removes it.',
+  ),
+  forwarded: option(kind.flag, false, 'Also add Forwarded (RFC 7239). Off, because few servers read it.'),
+  expect: option(
+    kind.flag,
+    true,
+    'Forward "Expect: 100-continue" and wait for the origin; false: answer 100 here, for origins that never do.',
+  ),
+  methods: option(
+    kind.list(kind.method, 'a list of methods', '["GET", "HEAD", "POST"]'),
+    [],
+    'Methods accepted, as they are written (they are case-sensitive); an empty list: all.',
+  ),
+  upgrades: option(
+    kind.list(kind.protocol, 'a list of protocols', '["websocket"]'),
+    ['websocket'],
+    'Protocols a request may upgrade to. What is not in the list is forwarded without its Upgrade field.',
+  ),
+  pages: option(
+    kind.path([], true),
+    '',
+    'A folder whose files replace the built-in pages, such as error.html and error.txt; empty: none.',
+  ),
+  transparent: option(
+    kind.flag,
+    false,
+    'Reveal nothing to the web: no Via, no X-Forwarded-For, no Forwarded, no product name, whatever else is set.',
+  ),
+})
+
+const dns = z.strictObject({
+  servers: option(
+    kind.list(kind.server(53), 'a list of addresses', '["127.0.0.1:53"]'),
+    [],
+    'Name servers, by address; the port may be left out. An empty list: those of resolv_conf.',
+  ),
+  timeout: option(kind.time(), '2s', 'How long one try waits. Most answers take under a tenth of a second.'),
+  retries: option(kind.count(0, 20), 3, 'Tries after the first, each at the server that did best.'),
+  ttl_min: option(
+    kind.time('as the answer says'),
+    '1s',
+    'The shortest time an answer is kept: one question a second is enough for any name.',
+  ),
+  ttl_max: option(kind.time('nothing is kept'), '1d', 'The longest time an answer is kept: addresses do change.'),
+  negative_ttl_max: option(
+    kind.time('never kept'),
+    '1m',
+    'The longest time "no such name" is kept (RFC 2308). Short: people create names they have just looked up.',
+  ),
+  stale: option(
+    kind.time('never used'),
+    '1d',
+    'How long past its end an answer may be used while no server answers (RFC 8767 suggests one to three days).',
+  ),
+  cache_size: option(
+    kind.count(0, 10_000_000),
+    20_000,
+    'Answers kept, in number: about 10 MB. 0: none.',
+  ),
+  fqdn_only: option(
+    kind.flag,
+    false,
+    'Refuse names without a dot, which mean another machine on each network. Off: hosts files and containers use them.',
+  ),
+  hosts: option(kind.flag, true, 'Whether names of hosts_file are looked at first.'),
+  hosts_file: option(kind.path([]), '/etc/hosts', 'The hosts file; read again when it changes.'),
+  resolv_conf: option(
+    kind.path([]),
+    '/etc/resolv.conf',
+    'Where the name servers are taken from when servers is empty; read again when it changes.',
+  ),
+})
+
+const log = z.strictObject({
+  level: option(
+    kind.choice('debug', 'info', 'warning', 'error', 'off'),
+    'info',
+    'What of the diagnostics is written: this and what is more serious.',
+  ),
+  destination: option(
+    kind.path(['stderr', 'stdout']),
+    'stderr',
+    'Where diagnostics go. A file is opened again at SIGHUP and SIGUSR1, for logrotate.',
+  ),
+})
+
+const access_log = z.strictObject({
+  format: option(
+    kind.choice('squid', 'combined', 'json'),
+    'squid',
+    'One line an exchange: Squid’s native format, Apache’s combined, or JSON with the time of each step.',
+  ),
+  destination: option(
+    kind.path(['stdout', 'stderr', 'off']),
+    'stdout',
+    'Where the access log goes. A file is opened again at SIGHUP and SIGUSR1, for logrotate.',
+  ),
+  strip_query: option(kind.flag, true, 'Leave out what follows "?" in logged addresses, as Squid does: it is private.'),
+})
+
+const service = z.strictObject({
+  drain_timeout: option(
+    kind.time('none'),
+    '30s',
+    'How long SIGTERM and SIGINT wait for what is in flight. SIGQUIT waits for all of it.',
+  ),
+  pid_file: option(kind.path([], true), '', 'A file to write the process id to; empty: none.'),
+})
+
+const named = <T extends z.ZodType>(type: T, description: string) =>
+  z.record(z.string().regex(NAME), type).prefault({}).meta({ description })
+
+export const schema = z.strictObject({
+  listener: named(listener, 'Where clients come in, one table a listener: [listener.NAME].'),
+  upstream: named(upstream, 'The servers behind a reverse listener, one table a group: [upstream.NAME].'),
+  outgoing: outgoing.prefault({}).meta({ description: 'How origins are reached.' }),
+  http: http.prefault({}).meta({ description: 'What is done to messages.' }),
+  dns: dns.prefault({}).meta({ description: 'How names are looked up; the system’s resolver is not used.' }),
+  log: log.prefault({}).meta({ description: 'Diagnostics.' }),
+  access_log: access_log.prefault({}).meta({ description: 'One line for each exchange.' }),
+  service: service.prefault({}).meta({ description: 'The process.' }),
+})
+
+/** A section: a table of options, or (`named`) of tables of options by name. */
+export interface Section {
+  readonly name: string
+  readonly named: boolean
+  readonly description: string
+  readonly options: readonly Option[]
+}
+
+function optionsOf(path: readonly string[], shape: Readonly<Record<string, z.ZodType>>): Option[] {
+  return Object.entries(shape).map(([name, type]) => {
+    const { shape, form, fallback, description } = ABOUT.get(type)!
+    return { path: [...path, name], shape, form, fallback, description }
+  })
+}
+
+function section(name: keyof typeof schema.shape, shape: Readonly<Record<string, z.ZodType>>, named = false): Section {
+  const path = named ? [name, '*'] : [name]
+  return { name, named, description: schema.shape[name].description ?? '', options: optionsOf(path, shape) }
+}
+
+export const SECTIONS: readonly Section[] = [
+  section('listener', listener.shape, true),
+  section('upstream', upstream.shape, true),
+  section('outgoing', outgoing.shape),
+  section('http', http.shape),
+  section('dns', dns.shape),
+  section('log', log.shape),
+  section('access_log', access_log.shape),
+  section('service', service.shape),
+]
+
+/** `listener.http.address` is the option `listener.*.address`. `null` when there is none. */
+export function findOption(path: readonly string[]): Option | null {
+  const section = SECTIONS.find(({ name }) => name === path[0])
+  if (section === undefined || path.length !== (section.named ? 3 : 2)) return null
+  return section.options.find(({ path: own }) => own[own.length - 1] === path[path.length - 1]) ?? null
+}
+
+type Decoded = z.output<typeof schema>
+
+const withNames = <T>(tables: Readonly<Record<string, T>>): Array<T & { readonly name: string }> =>
+  Object.entries(tables).map(([name, table]) => ({ name, ...table }))
+
+const withoutName = <T extends { readonly name: string }>({ name: _, ...table }: T): Omit<T, 'name'> => table
+
+export function toSettings(decoded: Decoded): Settings {
+  return { ...decoded, listener: withNames(decoded.listener), upstream: withNames(decoded.upstream) }
+}
+
+/** The settings as a person would write them. */
+export function fromSettings(settings: Settings): z.input<typeof schema> {
+  const listener = Object.fromEntries(settings.listener.map((one) => [one.name, withoutName(one)]))
+  const upstream = Object.fromEntries(settings.upstream.map((one) => [one.name, withoutName(one)]))
+  return z.encode(schema, { ...settings, listener, upstream } as unknown as Decoded)
+}
+
+/** For editors: what the file may hold. Text forms such as "5s" are what it describes, not milliseconds. */
+export function jsonSchema(): Record<string, unknown> {
+  const made = z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-07',
+    // The listener called http may leave its address out, which a schema of a table by name cannot say.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.required?.includes('address')) delete jsonSchema.required
+    },
+  }) as Record<string, unknown>
+  return { ...made, title: 'ExaProxy', description: 'The configuration file of ExaProxy (exaproxy.toml).' }
+}

@@ -1,0 +1,204 @@
+/**
+ * Where values come from, the weakest first: the file, the environment, the command line. Defaults are the schema's.
+ *
+ * What comes from the environment and from --set is text; it is made into what the option's kind expects and then judged by
+ * the schema like everything else.
+ */
+
+import { findOption, NAME, type Option, SECTIONS } from './schema.ts'
+import { didYouMean } from './suggest.ts'
+import { parseArray, parseFile } from './toml_file.ts'
+
+export type SourceKind = 'default' | 'file' | 'environment' | 'command line'
+
+/** `where` is for people: `exaproxy.toml:12`, `EXAPROXY_HTTP_VIA`, `--set`, `default`. */
+export interface Origin {
+  readonly kind: SourceKind
+  readonly where: string
+}
+
+/** One complaint. `option` may be empty (the file cannot be read as TOML). */
+export interface Problem {
+  readonly where: string
+  readonly option: string
+  readonly words: string
+}
+
+/** A value and where it came from. `value` undefined: only the table was named. */
+export interface Given {
+  readonly path: readonly string[]
+  readonly value: unknown
+  readonly origin: Origin
+}
+
+/** What there is to read. `sets` are the arguments of --set. */
+export interface Sources {
+  readonly file: { readonly name: string; readonly text: string } | null
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly sets: readonly string[]
+}
+
+export const PREFIX = 'EXAPROXY_'
+
+/** Variables with the prefix that are not options, and what they are. */
+export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
+  EXAPROXY_CONFIG: 'the configuration file to read, where --config does not say',
+  EXAPROXY_RUNTIME: 'node, deno or bun: the runtime scripts/exaproxy starts',
+  EXAPROXY_NODE: 'the node scripts/exaproxy starts',
+  EXAPROXY_DENO: 'the deno scripts/exaproxy starts',
+  EXAPROXY_BUN: 'the bun scripts/exaproxy starts',
+}
+
+/** Those of the test suite. */
+const TEST_PREFIX = 'EXAPROXY_TEST_'
+
+export function formatProblem({ where, option, words }: Problem): string {
+  return [where, option, words].filter((part) => part !== '').join(': ')
+}
+
+/** What is wrong with a path that is not an option's. */
+export function unknownOption(path: readonly string[]): string {
+  const [first = '', second = ''] = path
+  const section = SECTIONS.find(({ name }) => name === first)
+  const sections = SECTIONS.map(({ name }) => name)
+  if (section === undefined) {
+    const holders = SECTIONS.filter(({ options }) => options.some((option) => option.path.at(-1) === first))
+    const [holder] = holders
+    if (path.length === 1 && holder !== undefined) {
+      return `is not an option; did you mean ${holder.name}.${holder.named ? 'NAME.' : ''}${first}?`
+    }
+    return `there is no section of that name${didYouMean(first, sections)}`
+  }
+  const names = section.options.map((option) => option.path.at(-1)!)
+  const depth = section.named ? 3 : 2
+  if (path.length < depth) {
+    return `is a table; write [${section.named ? `${first}.${second || 'NAME'}` : first}]`
+  }
+  if (section.named && !NAME.test(second)) return 'a name has letters, digits, "-" and "_", at most 63'
+  if (path.length > depth) return 'goes deeper than any option'
+  return `there is no option of that name${didYouMean(path.at(-1)!, names)}`
+}
+
+/** A table that may be named without holding anything: `[http]`, `[listener.web]`. */
+function isTable(path: readonly string[]): boolean {
+  const section = SECTIONS.find(({ name }) => name === path[0])
+  if (section === undefined) return false
+  return path.length === 1 || (section.named && path.length === 2 && NAME.test(path[1]!))
+}
+
+/** Text as the option's kind wants it. What does not fit stays text: the schema then says what is wrong with it. */
+export function fromText(text: string, shape: Option['shape']): unknown {
+  switch (shape) {
+    case 'text':
+      return text
+    case 'number':
+      return /^[0-9]{1,15}$/.test(text) ? Number(text) : text
+    case 'flag': {
+      const word = text.toLowerCase()
+      if (['true', 'yes', 'on', '1'].includes(word)) return true
+      return ['false', 'no', 'off', '0'].includes(word) ? false : text
+    }
+    case 'list': {
+      const array = text.startsWith('[') && text.endsWith(']') ? parseArray(text) : null
+      if (array !== null) return array
+      return text === '' ? [] : text.split(',').map((part) => part.replace(/^ +| +$/g, ''))
+    }
+  }
+}
+
+export class Gathering {
+  readonly given: Given[] = []
+  readonly problems: Problem[] = []
+
+  file(name: string, text: string): void {
+    const { entries, problems } = parseFile(text)
+    for (const { line, option, words } of problems) this.problems.push({ where: `${name}:${line}`, option, words })
+    for (const { path, value, line } of entries) {
+      const where = `${name}:${line}`
+      const fits = value === undefined ? isTable(path) : findOption(path) !== null
+      this.#add(path, value, { kind: 'file', where }, fits)
+    }
+  }
+
+  /** Names known so far (from the file) keep the way they are written there. */
+  environment(variables: Readonly<Record<string, string | undefined>>): void {
+    for (const name of Object.keys(variables).toSorted()) {
+      const text = variables[name]
+      if (text === undefined || !name.startsWith(PREFIX) || name.startsWith(TEST_PREFIX)) continue
+      if (Object.hasOwn(OTHER_VARIABLES, name)) continue
+      const path = this.#pathOf(name.slice(PREFIX.length))
+      const option = path === null ? null : findOption(path)
+      if (path === null || option === null) {
+        this.problems.push({ where: name, option: '', words: `is not an option${didYouMean(name, variableNames())}` })
+        continue
+      }
+      this.#add(path, fromText(text, option.shape), { kind: 'environment', where: name }, true)
+    }
+  }
+
+  commandLine(set: string): void {
+    const equals = set.indexOf('=')
+    if (equals < 1) {
+      this.problems.push({ where: `--set ${set}`, option: '', words: 'write it as --set section.option=value' })
+      return
+    }
+    const path = set.slice(0, equals).split('.')
+    const option = findOption(path)
+    const value = option === null ? null : fromText(set.slice(equals + 1), option.shape)
+    this.#add(path, value, { kind: 'command line', where: '--set' }, option !== null)
+  }
+
+  #add(path: readonly string[], value: unknown, origin: Origin, fits: boolean): void {
+    const section = SECTIONS.find(({ name }) => name === path[0])
+    if (fits && !(section?.named && path.length > 1 && !NAME.test(path[1]!))) this.given.push({ path, value, origin })
+    else this.problems.push({ where: origin.where, option: path.join('.'), words: unknownOption(path) })
+  }
+
+  /**
+   * `LISTENER_MY_WEB_HEAD_TIMEOUT`: options and names may both have underscores, so the longest option that ends the
+   * variable is meant, and what is left is the NAME.
+   */
+  #pathOf(rest: string): readonly string[] | null {
+    let best: Option | null = null
+    let name = ''
+    for (const { options, named, name: section } of SECTIONS) {
+      for (const option of options) {
+        const head = `${section}_`.toUpperCase()
+        const tail = (named ? '_' : '') + option.path.at(-1)!.toUpperCase()
+        const between = rest.length - head.length - tail.length
+        if (!rest.startsWith(head) || !rest.endsWith(tail) || (named ? between < 1 : between !== 0)) continue
+        if (best !== null && best.path.at(-1)!.length >= option.path.at(-1)!.length) continue
+        best = option
+        name = rest.slice(head.length, rest.length - tail.length)
+      }
+    }
+    if (best === null || name === '') return best?.path ?? null
+    const known = this.given.find(({ path }) => path[0] === best.path[0] && variableOf(path[1]) === name)
+    return [best.path[0]!, known?.path[1] ?? name.toLowerCase(), best.path.at(-1)!]
+  }
+}
+
+function variableOf(name: string | undefined): string | undefined {
+  return name?.toUpperCase().replaceAll('-', '_')
+}
+
+/** The variable of an option: `EXAPROXY_LISTENER_NAME_ADDRESS`. */
+export function variableName(path: readonly string[]): string {
+  return PREFIX + path.map((part) => part === '*' ? 'NAME' : variableOf(part)).join('_')
+}
+
+function variableNames(): string[] {
+  return [
+    ...SECTIONS.flatMap(({ options }) => options.map(({ path }) => variableName(path).replace('_NAME_', '_HTTP_'))),
+    ...Object.keys(OTHER_VARIABLES),
+  ]
+}
+
+/** All of them, the weakest first. */
+export function gather({ file, environment, sets }: Sources): Gathering {
+  const gathering = new Gathering()
+  if (file !== null) gathering.file(file.name, file.text)
+  gathering.environment(environment)
+  for (const set of sets) gathering.commandLine(set)
+  return gathering
+}

@@ -1,0 +1,96 @@
+/** The configuration file: TOML 1.0, each value with the line it stands on. */
+
+import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser'
+
+/** A value of the file, or a table without any (`value` undefined). */
+export interface Entry {
+  readonly path: readonly string[]
+  readonly value: unknown
+  readonly line: number
+}
+
+export interface FileProblem {
+  readonly line: number
+  readonly option: string
+  readonly words: string
+}
+
+export interface ParsedFile {
+  readonly entries: readonly Entry[]
+  readonly problems: readonly FileProblem[]
+}
+
+const keysOf = (key: AST.TOMLKey): string[] => key.keys.map((part) => part.type === 'TOMLBare' ? part.name : part.value)
+
+/** Inline tables are flattened: `http = { via = false }` is `http.via`. */
+function collect(pair: AST.TOMLKeyValue, above: readonly string[], entries: Entry[]): void {
+  const path = [...above, ...keysOf(pair.key)]
+  const line = pair.loc.start.line
+  if (pair.value.type !== 'TOMLInlineTable') {
+    entries.push({ path, value: getStaticTOMLValue(pair.value), line })
+    return
+  }
+  if (pair.value.body.length === 0) entries.push({ path, value: undefined, line })
+  for (const inner of pair.value.body) collect(inner, path, entries)
+}
+
+export function parseFile(text: string): ParsedFile {
+  const entries: Entry[] = []
+  const problems: FileProblem[] = []
+  let program: AST.TOMLProgram
+  try {
+    program = parseTOML(text, { tomlVersion: '1.0.0' })
+  } catch (error) {
+    // The parser stops at its first complaint.
+    if (!(error instanceof ParseError)) throw error
+    const column = error.column + 1
+    return { entries, problems: [{ line: error.lineNumber, option: '', words: `${error.message} (column ${column})` }] }
+  }
+  for (const item of program.body[0].body) {
+    if (item.type === 'TOMLKeyValue') {
+      collect(item, [], entries)
+      continue
+    }
+    const path = keysOf(item.key)
+    const line = item.loc.start.line
+    if (item.kind === 'array') {
+      const option = path.join('.')
+      problems.push({ line, option, words: `tables have names here; write [${path[0]}.NAME], not [[${option}]]` })
+      continue
+    }
+    if (item.body.length === 0) entries.push({ path, value: undefined, line })
+    for (const pair of item.body) collect(pair, path, entries)
+  }
+  return { entries, problems }
+}
+
+/** The array written in `text`, as in a file; `null` when it is none. */
+export function parseArray(text: string): readonly unknown[] | null {
+  try {
+    const [pair] = parseTOML(`value = ${text}\n`, { tomlVersion: '1.0.0' }).body[0].body
+    const value = pair?.type === 'TOMLKeyValue' && pair.value.type === 'TOMLArray'
+      ? getStaticTOMLValue(pair.value)
+      : null
+    return Array.isArray(value) ? value : null
+  } catch (error) {
+    if (error instanceof ParseError) return null
+    throw error
+  }
+}
+
+const BARE = /^[A-Za-z0-9_-]+$/
+
+/** A string as TOML writes it. JSON escapes what TOML does, save DEL. */
+export function tomlString(text: string): string {
+  return JSON.stringify(text).replaceAll('\x7f', '\\u007f')
+}
+
+export function tomlKey(name: string): string {
+  return BARE.test(name) ? name : tomlString(name)
+}
+
+/** A value of an option: text, a number, true or false, or a list of these. */
+export function tomlValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`
+  return typeof value === 'string' ? tomlString(value) : String(value)
+}
