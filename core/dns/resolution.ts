@@ -9,10 +9,11 @@
 import type { Family } from '../bytes/address.ts'
 import { DNS_ADDRESSES, DNS_ALIASES, DNS_UDP_SIZE } from '../limits.ts'
 import type { Lack } from './cache.ts'
+import { CLASS_IN, RCODE, rcodeName, TYPE } from './message.ts'
+import type { Message, Question } from './message.ts'
 import { lowerAscii } from './name.ts'
 import type { Server, Servers } from './servers.ts'
-import { CLASS_IN, decode, decodeOpening, encodeQuery, Malformed, RCODE, rcodeName, TYPE } from './wire.ts'
-import type { Message, Question } from './wire.ts'
+import { decode, decodeOpening, encodeQuery, Malformed } from './wire.ts'
 
 /** A query as it was sent to one server. The one who opens its socket closes it once `over`. */
 export interface Attempt {

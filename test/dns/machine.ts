@@ -3,8 +3,9 @@
 import type { Clock, Connecting, Datagram, Endpoint, Files, Runtime, Socket } from '../../core/runtime.ts'
 import { SystemFailure } from '../../core/runtime.ts'
 import { formatEndpoint } from '../../core/bytes/address.ts'
-import type { Message, Resource } from '../../core/dns/wire.ts'
-import { CLASS_IN, decode, encode, TYPE } from '../../core/dns/wire.ts'
+import type { Message, Resource } from '../../core/dns/message.ts'
+import { CLASS_IN, TYPE } from '../../core/dns/message.ts'
+import { decode, encode } from '../../core/dns/wire.ts'
 
 export interface Asked {
   readonly message: Message

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { canonical } from '../../core/bytes/address.ts'
-import type { Message, Question, Resource } from '../../core/dns/wire.ts'
-import { CLASS_IN, TYPE } from '../../core/dns/wire.ts'
+import type { Message, Question, Resource } from '../../core/dns/message.ts'
+import { CLASS_IN, TYPE } from '../../core/dns/message.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })

@@ -4,8 +4,9 @@ import type { PacketRecord } from 'dns-packet'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonical } from '../../core/bytes/address.ts'
-import type { Message, Resource } from '../../core/dns/wire.ts'
-import { decode, decodeOpening, encode, encodeQuery, Malformed, rcodeName, TYPE } from '../../core/dns/wire.ts'
+import type { Message, Resource } from '../../core/dns/message.ts'
+import { rcodeName, TYPE } from '../../core/dns/message.ts'
+import { decode, decodeOpening, encode, encodeQuery, Malformed } from '../../core/dns/wire.ts'
 import { messages } from './messages.ts'
 
 const RUNS = { numRuns: 300 }
