@@ -9,6 +9,8 @@ export interface WriteFailure {
   readonly code: SystemFailureCode | 'bug'
   readonly taken: number
   readonly how?: 'rejects' | 'throws'
+  /** Only writes to this file fail. */
+  readonly path?: string
 }
 
 class File {
@@ -134,7 +136,7 @@ export class LogMachine {
     if (held !== null) await new Promise<void>((go) => held.push(go))
     else await null
     this.#under -= 1
-    const { fail } = this
+    const fail = this.fail?.path === undefined || this.fail.path === file.path ? this.fail : null
     file.text += latin1(bytes, 0, fail === null ? bytes.length : Math.min(fail.taken, bytes.length))
     if (fail !== null) throw fail.code === 'bug' ? new Error('bug') : new SystemFailure(fail.code, '')
   }
