@@ -12,3 +12,19 @@ declare class TextDecoder {
   constructor(label?: 'utf-8', options?: { fatal?: boolean; ignoreBOM?: boolean })
   decode(bytes?: Uint8Array, options?: { stream?: boolean }): string
 }
+
+/** For core/cli/parse_args.ts alone: no more of node:util than it uses. */
+declare module 'node:util' {
+  export interface Token {
+    readonly kind: 'option' | 'positional' | 'option-terminator'
+    readonly index: number
+    readonly name: string
+    readonly value: string | undefined
+  }
+  export function parseArgs(options: {
+    args: string[]
+    strict: false
+    allowPositionals: true
+    tokens: true
+  }): { readonly tokens: readonly Token[] }
+}

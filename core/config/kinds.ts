@@ -48,8 +48,8 @@ const SIZE = /^[0-9]{1,15}(?:[KMG]?B)?$/
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** A token and perhaps a version (RFC 9110 7.8). */
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/
-/** A pseudonym, or a host and a port (RFC 9110 7.6.3). */
-const RECEIVED_BY = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?::[0-9]{1,5})?$/
+/** A pseudonym, or a host and a port (RFC 9110 7.6.3); or empty. */
+const RECEIVED_BY = /^$|^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?::[0-9]{1,5})?$/
 /** Letters, digits, hyphens, underscores between dots. A name with other letters is written as it is looked up (xn--). */
 const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/
 /** As much of a wrong value as is shown. */
@@ -361,4 +361,4 @@ const matching = (form: string, example: string, rule: RegExp, change = asIs) =>
 
 export const method = matching('a method', '"GET"', TOKEN)
 export const protocol = matching('the name of a protocol', '"websocket"', PROTOCOL, (text) => text.toLowerCase())
-export const pseudonym = matching('a name without spaces', '"exaproxy"', RECEIVED_BY)
+export const pseudonym = matching('a name without spaces, or empty', '"exaproxy"', RECEIVED_BY)

@@ -159,7 +159,12 @@ const outgoing = z.strictObject({
 
 const http = z.strictObject({
   via: option(kind.flag, true, 'Add Via to requests and responses (RFC 9110 7.6.3 asks for it); it also finds loops.'),
-  name: option(kind.pseudonym, 'exaproxy', 'The name of this proxy in Via. Give each proxy of a chain its own.'),
+  name: option(
+    kind.pseudonym,
+    '',
+    'The name of this proxy in Via, by which it finds loops: no two proxies of a chain may share one. Empty: exaproxy- and ' +
+      'random digits, others at each start.',
+  ),
   forwarded_for: option(
     kind.choice('append', 'off', 'delete'),
     'append',

@@ -1,0 +1,181 @@
+/** The command line: what was asked for, and the exit code that answers it. */
+
+import { type ConfigurationFile, FileFailure, findFile, readFile } from '../config/find_file.ts'
+import { type Configuration, load } from '../config/load.ts'
+import { reference, report } from '../config/report.ts'
+import { jsonSchema } from '../config/schema.ts'
+import type { Settings } from '../config/settings.ts'
+import { formatProblem } from '../config/sources.ts'
+import { didYouMean } from '../config/suggest.ts'
+import { serve } from '../proxy/server.ts'
+import { type Appender, type Runtime, SystemFailure } from '../runtime.ts'
+import { EXIT } from './exit_codes.ts'
+import { HELP } from './help.ts'
+import { parseArgs } from './parse_args.ts'
+import { VERSION } from './version.ts'
+
+const COMMANDS: readonly string[] = ['config', 'version', 'help']
+const CONFIG_COMMANDS: readonly string[] = ['check', 'schema', 'reference']
+const OPTIONS: readonly string[] = ['--config', '--set', '--diff', '--help', '--version']
+
+/** One clear line, and the exit code. */
+class Refusal extends Error {
+  readonly exit: number
+
+  constructor(exit: number, words: string) {
+    super(words)
+    this.exit = exit
+  }
+}
+
+const usage = (words: string) => new Refusal(EXIT.usage, `${words}; see exaproxy help`)
+
+interface Asked {
+  readonly command: string
+  /** What follows the command. */
+  readonly words: readonly string[]
+  readonly config: string | undefined
+  readonly sets: readonly string[]
+  readonly diff: boolean
+}
+
+function readArguments(args: readonly string[]): Asked {
+  const strangers: string[] = []
+  const found = parseArgs(args, {
+    string: ['config', 'set', '_'],
+    collect: ['set'],
+    boolean: ['help', 'version', 'diff'],
+    alias: { config: 'c', set: 's', help: 'h', version: 'V' },
+    unknown: (arg, key) => {
+      if (key === undefined) return true
+      strangers.push(arg)
+      return false
+    },
+  })
+  const [command = '', ...words] = found._.map(String)
+  const config = found.config
+  const asked = { words, config, sets: found.set, diff: found.diff }
+  if (found.help) return { ...asked, command: 'help' }
+  if (found.version) return { ...asked, command: 'version' }
+  const [stranger] = strangers
+  if (stranger !== undefined) {
+    const [name = ''] = stranger.split('=')
+    throw usage(`there is no option ${name}${didYouMean(name, OPTIONS)}`)
+  }
+  if (config === '') throw usage('--config needs the name of a file')
+  if (found.set.includes('')) throw usage('--set needs an option and its value, as --set http.via=false')
+  if (command !== '' && !COMMANDS.includes(command)) {
+    throw usage(`there is no command ${JSON.stringify(command)}${didYouMean(command, COMMANDS)}`)
+  }
+  if (found.diff && command !== 'config') throw usage('--diff belongs to exaproxy config')
+  return { ...asked, command }
+}
+
+class Program {
+  readonly #runtime: Runtime
+  readonly #serve: typeof serve
+
+  constructor(runtime: Runtime, run: typeof serve) {
+    this.#runtime = runtime
+    this.#serve = run
+  }
+
+  async run(): Promise<number> {
+    const asked = readArguments(this.#runtime.arguments)
+    switch (asked.command) {
+      case 'help':
+        return await this.#print(HELP)
+      case 'version':
+        return await this.#print(`exaproxy ${VERSION} (${this.#runtime.name} ${this.#runtime.version})\n`)
+      case 'config':
+        return await this.#config(asked)
+      default:
+        return await this.#serve(this.#runtime, (await this.#load(asked)).settings)
+    }
+  }
+
+  async complain(text: string): Promise<void> {
+    // When nobody can be told, the exit code is all there is.
+    await write(this.#runtime.errors, text).catch(() => {})
+  }
+
+  async #config(asked: Asked): Promise<number> {
+    const [command, file, ...more] = asked.words
+    if (command !== undefined && !CONFIG_COMMANDS.includes(command)) {
+      throw usage(`there is no command config ${JSON.stringify(command)}${didYouMean(command, CONFIG_COMMANDS)}`)
+    }
+    if (more.length > 0 || (file !== undefined && command !== 'check')) throw usage('there are too many arguments')
+    if (asked.diff && command !== undefined) throw usage('--diff belongs to exaproxy config alone')
+    switch (command) {
+      case 'check':
+        return await this.#check(file ?? asked.config, asked.sets)
+      case 'schema':
+        return await this.#print(`${JSON.stringify(jsonSchema(), null, 2)}\n`)
+      case 'reference':
+        return await this.#print(reference())
+      default: {
+        const { settings, origins } = await this.#load(asked)
+        return await this.#print(report(settings, origins, asked.diff))
+      }
+    }
+  }
+
+  /** The file is judged by itself: the environment of the one who checks is seldom that of the service. */
+  async #check(named: string | undefined, sets: readonly string[]): Promise<number> {
+    const file = named === undefined ? await findFile(this.#runtime, undefined) : await readFile(this.#runtime, named)
+    if (file === null) throw new Refusal(EXIT.no_input, 'there is no configuration file here; name one')
+    const { problems, warnings } = load({ file, environment: {}, sets })
+    for (const problem of warnings) await this.#print(`warning: ${formatProblem(problem)}\n`)
+    for (const problem of problems) await this.#print(`${formatProblem(problem)}\n`)
+    if (problems.length > 0) return EXIT.configuration
+    return await this.#print(`${file.name}: fine\n`)
+  }
+
+  async #load({ config, sets }: Asked): Promise<Configuration & { readonly settings: Settings }> {
+    const file: ConfigurationFile | null = await findFile(this.#runtime, config)
+    const configuration = load({ file, environment: this.#runtime.environment, sets })
+    const { settings, problems, warnings } = configuration
+    for (const problem of warnings) await this.complain(`exaproxy: warning: ${formatProblem(problem)}\n`)
+    if (settings !== null) return { ...configuration, settings }
+    for (const problem of problems) await this.complain(`${formatProblem(problem)}\n`)
+    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+    throw new Refusal(EXIT.configuration, `${count} in the configuration`)
+  }
+
+  async #print(text: string): Promise<number> {
+    await write(this.#runtime.output, text)
+    return EXIT.ok
+  }
+}
+
+async function write(to: Appender, text: string): Promise<void> {
+  await to.write(new TextEncoder().encode(text))
+}
+
+/**
+ * Do what the command line says.
+ * @returns the exit code (see exit_codes.ts); never rejects.
+ */
+export async function main(runtime: Runtime, run: typeof serve = serve): Promise<number> {
+  const program = new Program(runtime, run)
+  try {
+    return await program.run()
+  } catch (error) {
+    if (error instanceof Refusal) {
+      await program.complain(`exaproxy: ${error.message}\n`)
+      return error.exit
+    }
+    if (error instanceof FileFailure) {
+      await program.complain(`exaproxy: ${error.message}\n`)
+      return error.denied ? EXIT.no_permission : EXIT.no_input
+    }
+    if (error instanceof SystemFailure) {
+      // Whoever read our output has seen enough (exaproxy config | head): nothing to say.
+      if (error.code !== 'reset' && error.code !== 'closed') await program.complain(`exaproxy: ${error.message}\n`)
+      return EXIT.output
+    }
+    const stack = error instanceof Error ? error.stack ?? error.message : String(error)
+    await program.complain(`exaproxy: a bug, please report it:\n${stack}\n`)
+    return EXIT.bug
+  }
+}
