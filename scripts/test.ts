@@ -27,8 +27,33 @@ const SILENCE = 240_000
 /** Into a file or a pipe, vitest would colour all the same where the environment says FORCE_COLOR. */
 const COLOR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { FORCE_COLOR: '0', NO_COLOR: '1' }
 
-/** What may be skipped in CI: a part of the test's full title (which has the reason in it, too), and why that is right. */
-const ALLOWED_SKIPS: readonly { runtime?: Runtime; title: string; reason: string }[] = []
+/**
+ * What may be skipped in CI. A test that is skipped says why in its title; here stands the reason it gives, and why nothing can be
+ * done about it.
+ */
+const ALLOWED_SKIPS: readonly { readonly runtime: Runtime; readonly reason: string; readonly because: string }[] = [
+  {
+    runtime: 'deno',
+    reason: 'Deno cannot set SO_LINGER',
+    because:
+      'a reset cannot be sent on purpose: the peer sees a plain end, and an incomplete message is known by its framing',
+  },
+  {
+    runtime: 'deno',
+    reason: 'Deno accepts when it is pulled',
+    because: 'connections nobody pulls wait in the queue of the kernel, which has a limit of its own',
+  },
+  {
+    runtime: 'deno',
+    reason: 'Deno cannot set IPV6_V6ONLY',
+    because: 'a listener on :: takes IPv4 too, unless net.ipv6.bindv6only says otherwise',
+  },
+  {
+    runtime: 'deno',
+    reason: 'Deno does not connect its UDP sockets',
+    because: 'a name server that is not there is noticed by the time limit instead',
+  },
+]
 
 type Runtime = 'node20' | 'node' | 'deno' | 'bun' | 'exe'
 type Kind = 'unit' | 'contract' | 'parts' | 'live'
@@ -142,7 +167,7 @@ function perform(run: Run, file: string): Promise<{ code: number | null; silent:
 }
 
 const allowed = (runtime: Runtime) => (title: string): boolean =>
-  !process.env.CI || ALLOWED_SKIPS.some((skip) => title.includes(skip.title) && (skip.runtime ?? runtime) === runtime)
+  !process.env.CI || ALLOWED_SKIPS.some((skip) => skip.runtime === runtime && title.includes(skip.reason))
 
 async function test(run: Run): Promise<Outcome> {
   console.log(`\n== ${run.kinds.join(', ')} on ${run.runtime}`)
