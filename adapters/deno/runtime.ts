@@ -1,11 +1,11 @@
 /** ExaProxy on Deno 2. */
 import process from 'node:process'
 import type { Runtime } from '../../core/runtime.ts'
-import { spawn } from '../shared/child.ts'
 import { clock } from '../shared/clock.ts'
 import { datagram } from '../shared/datagram.ts'
 import { errors, files, output } from '../shared/files.ts'
 import { addresses, exit, host, memory, random, signal } from '../shared/host.ts'
+import { spawn } from './child.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
 

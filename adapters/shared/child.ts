@@ -8,8 +8,8 @@ import { closed, systemFailure } from './failure.ts'
 import { Pushed } from './pushed.ts'
 
 /** What a shell answers when there is no such program, and when it may not be run. */
-const NOT_FOUND = 127
-const NOT_RUNNABLE = 126
+export const NOT_FOUND = 127
+export const NOT_RUNNABLE = 126
 
 /** What the child writes. */
 class ChildOutput extends Pushed {

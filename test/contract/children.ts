@@ -1,17 +1,17 @@
 /** The contract of child processes. The children are those of every Unix: cat, sh, head, sleep. */
+import process from 'node:process'
 import { describe, expect } from 'vitest'
 import type { Child, Runtime } from '../../core/runtime.ts'
 import { checker, clog, failure, fill, receive, send, settles, type Skips } from './pairs.ts'
 
 const MEGABYTES = 4 * 1024 * 1024
 
-async function text(from: Child['output']): Promise<string> {
-  const decoder = new TextDecoder()
-  let all = ''
-  for (let got = await from.next(); !got.done; got = await from.next()) {
-    all += decoder.decode(got.value, { stream: true })
-  }
-  return all
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+async function all(from: Child['output']): Promise<string> {
+  let whole = ''
+  for (let got = await from.next(); !got.done; got = await from.next()) whole += text(got.value)
+  return whole
 }
 
 export function children(runtime: Runtime, skips: Skips): void {
@@ -53,7 +53,7 @@ export function children(runtime: Runtime, skips: Skips): void {
       expect(await sleep.exited).toBe(128 + 15)
       // Too late, and no error.
       sleep.kill('SIGTERM')
-      const stubborn = shell('trap "" TERM; echo ready; while :; do sleep 600 & wait; done')
+      const stubborn = shell('trap "" TERM; echo ready; read never')
       await stubborn.output.next()
       stubborn.kill('SIGTERM')
       expect(await settles(runtime, stubborn.exited)).toBe(false)
@@ -63,13 +63,13 @@ export function children(runtime: Runtime, skips: Skips): void {
 
     check('has errors apart from output', async () => {
       const child = shell('echo out; echo err >&2; echo out again')
-      expect(await Promise.all([text(child.output), text(child.errors)])).toEqual(['out\nout again\n', 'err\n'])
+      expect(await Promise.all([all(child.output), all(child.errors)])).toEqual(['out\nout again\n', 'err\n'])
     })
 
     check('gives all it wrote, though it has exited', async () => {
       const child = shell('head -c 60000 /dev/zero')
       expect(await child.exited).toBe(0)
-      expect((await text(child.output)).length).toBe(60_000)
+      expect((await all(child.output)).length).toBe(60_000)
     })
 
     check('waits while its output is not pulled', async () => {
@@ -79,6 +79,14 @@ export function children(runtime: Runtime, skips: Skips): void {
       for (let got = await child.output.next(); !got.done; got = await child.output.next()) count += got.value.length
       expect(count).toBe(30_000_000)
       expect(await child.exited).toBe(0)
+    })
+
+    check('has exited though a grandchild holds its pipes', async () => {
+      const child = shell('sleep 600 & echo $!; exit 4')
+      const grandchild = Number(text((await child.output.next()).value ?? new Uint8Array(0)))
+      expect(await child.exited).toBe(4)
+      process.kill(grandchild)
+      expect((await child.output.next()).done).toBe(true)
     })
 
     check('that never reads holds the writer back', async () => {
@@ -111,12 +119,12 @@ export function children(runtime: Runtime, skips: Skips): void {
 
     check('gets the environment, and what is added to it', async () => {
       const child = shell('echo "$PATH:$EXAPROXY_ADDED"', { EXAPROXY_ADDED: 'added' })
-      expect(await text(child.output)).toBe(`${runtime.environment.PATH}:added\n`)
+      expect(await all(child.output)).toBe(`${runtime.environment.PATH}:added\n`)
     })
 
     check('that cannot be started exits as in a shell', async () => {
       const missing = runtime.spawn(['/nowhere/nothing', 'at all'])
-      expect(await text(missing.output)).toBe('')
+      expect(await all(missing.output)).toBe('')
       expect(await missing.exited).toBe(127)
       const folder = runtime.spawn(['/etc/passwd'])
       expect(await folder.exited).toBe(126)
