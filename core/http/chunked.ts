@@ -18,11 +18,12 @@ const VALUE_START = 4 // after "=", white space allowed
 const IN_VALUE = 5
 const QUOTED = 6
 const ESCAPED = 7
-const AFTER_VALUE = 8 // after a quoted value, or white space after any
-const SIZE_LF = 9
-const DATA = 10
-const DATA_CR = 11
-const DATA_LF = 12
+const AFTER_QUOTED = 8
+const AFTER_VALUE = 9 // white space after a value: ";" must come
+const SIZE_LF = 10
+const DATA = 11
+const DATA_CR = 12
+const DATA_LF = 13
 
 /** `data`: a piece is at [from, to); `more`: all bytes are used up; `last`: the last chunk's line has been read. */
 export type ChunkStep = 'data' | 'more' | 'last'
@@ -114,7 +115,10 @@ export class ChunkedReader {
     this.#state = state
   }
 
-  /** The state after byte `c` of an extension; -1: it has no place there. */
+  /**
+   * The state after byte `c` of an extension; -1: it has no place there. White space has its place before and after ";" and
+   * "=" (RFC 9112 7.1.1), and none before the end of the line, as after a size.
+   */
   #next(state: number, c: number): number {
     const blank = c === SP || c === HTAB
     const token = (CLASS[c] & TOKEN) !== 0
@@ -123,29 +127,24 @@ export class ChunkedReader {
         return blank ? NAME_START : token ? IN_NAME : -1
       case IN_NAME:
         if (token) return IN_NAME
-        return c === EQUALS ? VALUE_START : afterName(c)
+        return c === CR ? SIZE_LF : blank ? AFTER_NAME : c === EQUALS ? VALUE_START : c === SEMICOLON ? NAME_START : -1
       case AFTER_NAME:
-        // White space is for "=" or ";" to follow; before CR it has no business (as after a size).
         return blank ? AFTER_NAME : c === EQUALS ? VALUE_START : c === SEMICOLON ? NAME_START : -1
       case VALUE_START:
         return blank ? VALUE_START : c === QUOTE ? QUOTED : token ? IN_VALUE : -1
-      case IN_VALUE:
-        return token ? IN_VALUE : afterName(c)
       case QUOTED:
-        return c === QUOTE ? AFTER_VALUE : c === BACKSLASH ? ESCAPED : (CLASS[c] & VALUE) !== 0 ? QUOTED : -1
+        return c === QUOTE ? AFTER_QUOTED : c === BACKSLASH ? ESCAPED : (CLASS[c] & VALUE) !== 0 ? QUOTED : -1
       case ESCAPED:
         return (CLASS[c] & VALUE) !== 0 ? QUOTED : -1
-      default:
-        return afterName(c)
+      case AFTER_VALUE:
+        return blank ? AFTER_VALUE : c === SEMICOLON ? NAME_START : -1
+      default: // IN_VALUE, AFTER_QUOTED
+        if (token) return state === IN_VALUE ? IN_VALUE : -1
+        return c === CR ? SIZE_LF : blank ? AFTER_VALUE : c === SEMICOLON ? NAME_START : -1
     }
   }
 
   #failure(detail: string): Failure {
     return new Failure(this.#bad, detail)
   }
-}
-
-/** What may follow a name or a value: the end of the line, another extension, or white space before one. */
-function afterName(c: number): number {
-  return c === CR ? SIZE_LF : c === SEMICOLON ? NAME_START : c === SP || c === HTAB ? AFTER_NAME : -1
 }

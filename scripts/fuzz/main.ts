@@ -21,6 +21,7 @@ export interface FuzzTarget {
 const TARGETS: Readonly<Record<string, () => Promise<{ default: FuzzTarget }>>> = {
   dns: () => import('./dns.ts'),
   http: () => import('./http.ts'),
+  llhttp: () => import('./llhttp.ts'),
 }
 
 /** Inputs are numbered, and each has a seed of its own: seed + number. */

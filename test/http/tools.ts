@@ -30,6 +30,8 @@ export interface RunOptions {
   limits?: HeadLimits
   /** What each response answers, in order; the last one goes on. */
   answering?: Answering[]
+  /** Called for each head; a Failure it throws ends the run as one of the parser's does. */
+  onHead?: (head: Head) => void
   /** Do not end the stream after the last piece. */
   open?: boolean
 }
@@ -75,6 +77,7 @@ export function run(kind: 'request' | 'response', pieces: Uint8Array[], options:
     let event
     try {
       event = parser.next()
+      if (event.kind === 'head') options.onHead?.(event.head)
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure
       return { messages, end: failure.code, detail: failure.detail }
