@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Running, target } from './check.ts'
-import { cpuTime, find, residentMemory, run } from './machine.ts'
+import { cpuTime, find, othersTime, residentMemory, run } from './machine.ts'
 import { LARGE_SIZE, type Origin, SMALL_SIZE } from './origin.ts'
 
 export type Workload = 'get' | 'idle' | 'bulk'
@@ -21,6 +21,8 @@ export interface Measures {
   megabytes_per_second?: number
   bytes_per_idle_connection?: number
   resident_megabytes_idle?: number
+  /** How many cores programs that are not the bench's took meanwhile: a disturbance. */
+  others_cores?: number
 }
 
 export interface Outcome {
@@ -39,6 +41,9 @@ const GET_CONNECTIONS = 64
 const BULK_CONNECTIONS = 8
 /** No head of an answer is longer, whatever a proxy adds. */
 const ANSWER_HEAD_SIZE = 2048
+/** A compiler that works by counting calls is warm after so many requests, however slow the machine is today. */
+const WARM_REQUESTS = 50_000
+const WARM_TURNS = 10
 const OPENING_AT_ONCE = 64
 /** Connections opened, used and closed before the memory is looked at, so that one-time costs are not counted. */
 const IDLE_WARMUP = 500
@@ -76,17 +81,18 @@ async function measureRequests(
   cores: string,
 ): Promise<Outcome> {
   const path = workload === 'get' ? '/small' : '/large'
-  const warm = await wrk(path, proxy, origin, effort.warmup, cores)
-  const before = cpuTime(proxy.pid)
+  let requests = await warmUp(path, proxy, origin, effort.warmup, cores)
+  const [before, others, began] = [cpuTime(proxy.pid), othersTime(), performance.now()]
   const summary = await wrk(path, proxy, origin, effort.seconds, cores)
   const cpu = cpuTime(proxy.pid) - before // ns
-  const requests = warm.requests + summary.requests
+  const others_cores = Math.max(0, (othersTime() - others) / ((performance.now() - began) * 1e6))
+  requests += summary.requests
   const core_share = cpu / (summary.duration * 1000)
   if (workload === 'bulk') {
     const cpu_milliseconds_per_gigabyte = cpu / 1e6 / (summary.bytes / 1e9)
     return {
       requests,
-      measures: { cpu_milliseconds_per_gigabyte, megabytes_per_second: summary.bytes / summary.duration },
+      measures: { cpu_milliseconds_per_gigabyte, megabytes_per_second: summary.bytes / summary.duration, others_cores },
     }
   }
   return {
@@ -97,8 +103,25 @@ async function measureRequests(
       core_share,
       p50_milliseconds: summary.p50 / 1000,
       p99_milliseconds: summary.p99 / 1000,
+      others_cores,
     },
   }
+}
+
+/** Loads the proxy for so many seconds, and longer until its compiler has had its time; gives the number of requests. */
+export async function warmUp(
+  path: '/small' | '/large',
+  proxy: Running,
+  origin: Origin,
+  seconds: number,
+  cores: string,
+): Promise<number> {
+  const enough = path === '/small' ? WARM_REQUESTS : 1
+  let requests = 0
+  for (let turn = 0; requests < enough && turn < WARM_TURNS; turn++) {
+    requests += (await wrk(path, proxy, origin, seconds, cores)).requests
+  }
+  return requests
 }
 
 /** Loads the proxy for so many seconds; rejects unless every answer was good. */

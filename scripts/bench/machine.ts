@@ -193,6 +193,20 @@ export function cpuTime(pid: number): number {
   return sum
 }
 
+/**
+ * CPU time that programs not started by us have taken on all cores, nanoseconds, interrupts included: what disturbs the
+ * numbers. Counted in ticks, so only differences over a second and more mean something.
+ */
+export function othersTime(): number {
+  const [, user, nice, system, , , hard, soft] = (readProc('/proc/stat') ?? '').split('\n', 1)[0].split(/ +/).map(
+    Number,
+  )
+  const status = statusOf(process.pid)
+  // Fields 13 and 14: the children that have ended.
+  const ended = status === null ? 0 : Number(status[13]) + Number(status[14])
+  return (user + nice + system + hard + soft - ended) * TICK_NANOSECONDS - cpuTime(process.pid)
+}
+
 /** Resident memory of a process and all below it, bytes. (statm and status lag behind by some pages a thread.) */
 export function residentMemory(pid: number): number {
   let sum = 0

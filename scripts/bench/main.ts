@@ -13,7 +13,7 @@ import { type Effort, measure, type Measures, type Workload } from './load.ts'
 import { type Cores, describeMachine, endWithUs, fileLimit, takeCores } from './machine.ts'
 import { type Origin, startOrigin } from './origin.ts'
 import { type Mode, type Program, programs } from './programs.ts'
-import { ratios, type Result, resultOf, table } from './report.ts'
+import { disturbance, ratios, type Result, resultOf, table } from './report.ts'
 import { begin, SPARE_FILES } from './session.ts'
 
 const USAGE = `npm run bench -- [options]
@@ -183,7 +183,7 @@ async function main(): Promise<number> {
   )
   console.log(table(results))
   console.log()
-  for (const line of ratios(results)) console.log(line)
+  for (const line of [...ratios(results), ...disturbance(results)]) console.log(line)
   const failures = results.flatMap(({ failures }) => failures)
   for (const failure of failures) console.log(`FAILED ${failure}`)
   if (plan.json !== null) {

@@ -33,6 +33,9 @@ const COLUMNS: readonly (readonly [name: keyof Measures, words: string, digits: 
   ['bytes_per_idle_connection', 'bytes/idle connection', 0],
 ]
 
+/** What a machine at rest has going on is below this. */
+const DISTURBING_CORES = 0.15
+
 export function summarise(values: readonly number[]): Summary {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -42,7 +45,7 @@ export function summarise(values: readonly number[]): Summary {
 
 export function resultOf(subject: Subject, rounds: readonly Measures[], failures: readonly string[]): Result {
   const measures: Partial<Record<keyof Measures, Summary>> = {}
-  for (const [name] of [...COLUMNS, ['resident_megabytes_idle'] as const]) {
+  for (const [name] of [...COLUMNS, ['resident_megabytes_idle'] as const, ['others_cores'] as const]) {
     const values = rounds.flatMap((round) => round[name] ?? [])
     if (values.length > 0) measures[name] = summarise(values)
   }
@@ -86,4 +89,11 @@ export function ratios(results: readonly Result[]): string[] {
     if (parts.length > 0) lines.push(`CPU per request, ${our.program} (${our.mode}): ${parts.join(', ')}`)
   }
   return lines
+}
+
+/** A sentence when other programs took so much of the machine that the numbers should not be quoted; else none. */
+export function disturbance(results: readonly Result[]): string[] {
+  const most = Math.max(0, ...results.map((result) => result.measures.others_cores?.most ?? 0))
+  if (most < DISTURBING_CORES) return []
+  return [`Disturbed: other programs took up to ${most.toFixed(2)} cores meanwhile. Do not quote these numbers.`]
 }
