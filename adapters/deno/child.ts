@@ -5,13 +5,16 @@ import { NOT_FOUND, NOT_RUNNABLE } from '../shared/child.ts'
 import { DONE } from '../shared/pushed.ts'
 import { denoFailure } from './failure.ts'
 
+// Of its own, for its type: that of Deno and that of lib.dom differ.
+const defaultReader = (stream: ReadableStream<Uint8Array>) => stream.getReader()
+
 /** What the child writes. */
 class ChildOutput {
-  private readonly reader: Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'cancel'>
+  private readonly reader: ReturnType<typeof defaultReader>
   private shut = false
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.reader = stream.getReader()
+    this.reader = defaultReader(stream)
   }
 
   async next(): Promise<IteratorResult<Uint8Array, void>> {
