@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { toToml } from './toml.ts'
 import type { Table } from './toml.ts'
-import { until, within } from './waiting.ts'
+import { PATIENCE, until, within } from './waiting.ts'
 
 export type ProgramName = 'node20' | 'node' | 'deno' | 'bun' | 'exe'
 
@@ -59,6 +59,9 @@ interface StartOptions {
   /** How many addresses to wait for before it counts as started. */
   readonly addresses?: number
 }
+
+/** How long a program may take to start: on a busy machine, longer than anything it does later. */
+const STARTING = 40_000
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -118,7 +121,7 @@ export class Program {
     const program = Program.run(configuration, options)
     const wanted = options.addresses ?? (typeof configuration === 'string' ? 1 : countAddresses(configuration))
     try {
-      await program.until(() => program.listening.length >= wanted, `listening on ${wanted} addresses`)
+      await program.until(() => program.listening.length >= wanted, `listening on ${wanted} addresses`, STARTING)
     } catch (problem) {
       program.kill()
       throw problem
@@ -149,7 +152,7 @@ export class Program {
   }
 
   /** Waits for something the program says (a line, an end); fails when it ends first. */
-  async until(ready: () => boolean, what: string): Promise<void> {
+  async until(ready: () => boolean, what: string, ms = PATIENCE): Promise<void> {
     const wait = async () => {
       while (!ready()) {
         if (this.ended !== null) {
@@ -158,7 +161,7 @@ export class Program {
         await new Promise<void>((resolve) => this.#wake.push(resolve))
       }
     }
-    await within(wait(), what, () => this.diagnostics)
+    await within(wait(), what, () => this.diagnostics, ms)
   }
 
   /** The port of a listener: the first of its addresses, or the one on `host`. */
