@@ -58,7 +58,7 @@ export function start(
   const file = output === undefined ? 'ignore' : openSync(output, 'a')
   const child = spawn('taskset', ['-c', cores, ...command], {
     detached: true,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, NO_COLOR: '1', ...environment },
     stdio: ['ignore', file, 'pipe'],
   })
   if (typeof file === 'number') closeSync(file)

@@ -23,8 +23,10 @@ export function freePort(): Promise<number> {
 export async function untilListening(program: Started, port: number): Promise<void> {
   const deadline = performance.now() + START_MILLISECONDS
   while (!await accepts(port)) {
-    if (!program.running()) throw new Error(`it ended (${await program.ended}): ${program.said().trim()}`)
-    if (performance.now() > deadline) throw new Error(`it does not listen on ${port}: ${program.said().trim()}`)
+    if (!program.running()) throw new Error(`it ended (${await program.ended}): ${program.said().trim().slice(-500)}`)
+    if (performance.now() > deadline) {
+      throw new Error(`it does not listen on ${port}: ${program.said().trim().slice(-500)}`)
+    }
     await wait(RETRY_MILLISECONDS)
   }
 }

@@ -53,9 +53,9 @@ export async function begin(
     return { proxy, requests, finish: (requests) => finish(started, log, requests), stop: () => stop(started) }
   } catch (error) {
     await stop(started)
-    throw new Error(`${error instanceof Error ? error.message : error} ${started.said().slice(0, 500)}`, {
-      cause: error,
-    })
+    const words = error instanceof Error ? error.message : String(error)
+    const said = started.said().trim().slice(-500)
+    throw new Error(words.includes(said) ? words : `${words}; it said: ${said}`, { cause: error })
   }
 }
 
