@@ -28,7 +28,7 @@ class Refusal extends Error {
   }
 }
 
-const usage = (words: string) => new Refusal(EXIT.usage, `${words}; see exaproxy help`)
+const usage = (words: string) => new Refusal(EXIT.usage, `${words} (see exaproxy help)`)
 
 interface Asked {
   readonly command: string

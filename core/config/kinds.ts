@@ -5,7 +5,7 @@
  * what a person writes ("5s", "64KB", "8000-8999"). What they say when a value is wrong ends with how to write it right.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   canonical,
   family,
@@ -110,7 +110,7 @@ export function time(zero: string | null = null) {
   const form = zero === null ? 'a time' : `a time or 0 (${zero})`
   const error = wrong(form, '"250ms", "5s", "2m", "1h" or "1d"')
   const zeros = zero === null ? 'must be longer than 0' : ''
-  const type = z.codec(z.union([z.string().regex(TIME), z.literal(0)], { error }), z.number(), {
+  const type = z.codec(z.union([z.string().regex(TIME, { error }), z.literal(0)], { error }), z.number(), {
     decode(text, context) {
       const ms = text === 0 ? 0 : parseUnits(text, TIME_UNITS)
       if (ms > LONGEST) {
@@ -128,14 +128,18 @@ export function time(zero: string | null = null) {
 export function size(least: number, most: number) {
   const error = wrong('a size', '"64KB", "1MB" or a number of bytes')
   const range = `must be from ${sizeText(least)} to ${sizeText(most)}`
-  const type = z.codec(z.union([z.string().regex(SIZE), z.int().nonnegative()], { error }), z.number(), {
-    decode(text, context) {
-      const bytes = typeof text === 'number' ? text : parseUnits(text, SIZE_UNITS)
-      if (bytes < least || bytes > most + 1) context.issues.push({ code: 'custom', input: text, message: range })
-      return Math.min(bytes, most)
+  const type = z.codec(
+    z.union([z.string().regex(SIZE, { error }), z.int().nonnegative({ error })], { error }),
+    z.number(),
+    {
+      decode(text, context) {
+        const bytes = typeof text === 'number' ? text : parseUnits(text, SIZE_UNITS)
+        if (bytes < least || bytes > most + 1) context.issues.push({ code: 'custom', input: text, message: range })
+        return Math.min(bytes, most)
+      },
+      encode: (bytes) => bytes === most ? sizeText(most) : formatUnits(bytes, SIZE_UNITS) ?? bytes,
     },
-    encode: (bytes) => bytes === most ? sizeText(most) : formatUnits(bytes, SIZE_UNITS) ?? bytes,
-  })
+  )
   return { type, shape: 'number', form: `a size, as "32KB", from ${sizeText(least)} to ${sizeText(most)}` } as const
 }
 
@@ -192,11 +196,11 @@ function listeningHint(text: string): string | null {
   if (parsePort(text) >= 0) {
     return `${said}"127.0.0.1:${text}" for this machine alone, or "0.0.0.0:${text}" for everyone`
   }
+  const address = family(text)
+  if (address !== null) return `${said}${address === 6 ? `"[${text}]:3128"` : `"${text}:3128"`}`
   if (text.startsWith('*:') || text.startsWith(':')) {
     return `${said}"0.0.0.0${text.slice(text.indexOf(':'))}" and "[::]${text.slice(text.indexOf(':'))}"`
   }
-  const address = family(text)
-  if (address !== null) return `${said}${address === 6 ? `"[${text}]:3128"` : `"${text}:3128"`}`
   const split = splitHostPort(text)
   return split === null ? null : `${show(text)} starts with a name, and names are not looked up here; write its address`
 }

@@ -36,12 +36,13 @@ function addDefaultListener(given: readonly Given[], tree: Tree): void {
   if (!http.some(({ path }) => path[2] === 'address')) put(tree, ['listener', 'http', 'address'], DEFAULT_ADDRESS)
 }
 
-/** `listener.http.address.1` is of the option `listener.http.address`. */
-function optionAt(path: ReadonlyArray<PropertyKey>): { option: string; item: number | null } {
+/** `listener.http.address.1` is of the option `listener.http.address`; of a list of one there is no need to say which. */
+function optionAt(path: readonly PropertyKey[], tree: Tree): { option: string; item: number | null } {
   const words = path.map(String)
   for (let length = words.length; length > 1; length--) {
     if (findOption(words.slice(0, length)) === null) continue
-    const item = path[length]
+    const value = words.slice(0, length).reduce<unknown>((inner, key) => (inner as Tree)[key], tree)
+    const item = Array.isArray(value) && value.length > 1 ? path[length] : null
     return { option: words.slice(0, length).join('.'), item: typeof item === 'number' ? item : null }
   }
   return { option: words.join('.'), item: null }
@@ -70,7 +71,7 @@ export function load(sources: Sources): Configuration {
   }
   const judged = schema.safeParse(tree)
   for (const issue of judged.error?.issues ?? []) {
-    const { option, item } = optionAt(issue.path)
+    const { option, item } = optionAt(issue.path, tree)
     const words = item === null ? issue.message : `${issue.message} (number ${item + 1} of the list)`
     problems.push({ where: whereOf(option), option, words })
   }

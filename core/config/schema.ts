@@ -3,7 +3,7 @@
  * names of environment variables and `exaproxy config` are all made from this table.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { HEAD_SIZE } from '../limits.ts'
 import * as kind from './kinds.ts'
 import type { Kind, Shape } from './kinds.ts'

@@ -6,7 +6,7 @@
  */
 
 import { findOption, NAME, type Option, SECTIONS } from './schema.ts'
-import { didYouMean } from './suggest.ts'
+import { closest, didYouMean } from './suggest.ts'
 import { parseArray, parseFile } from './toml_file.ts'
 
 export type SourceKind = 'default' | 'file' | 'environment' | 'command line'
@@ -129,7 +129,7 @@ export class Gathering {
       const path = this.#pathOf(name.slice(PREFIX.length))
       const option = path === null ? null : findOption(path)
       if (path === null || option === null) {
-        this.problems.push({ where: name, option: '', words: `is not an option${didYouMean(name, variableNames())}` })
+        this.problems.push({ where: name, option: '', words: unknownVariable(name.slice(PREFIX.length)) })
         continue
       }
       this.#add(path, fromText(text, option.shape), { kind: 'environment', where: name }, true)
@@ -187,11 +187,15 @@ export function variableName(path: readonly string[]): string {
   return PREFIX + path.map((part) => part === '*' ? 'NAME' : variableOf(part)).join('_')
 }
 
+function unknownVariable(rest: string): string {
+  const near = closest(rest, variableNames())
+  return `is not an option${near === null ? '' : `; did you mean ${PREFIX}${near}?`}`
+}
+
+/** Without the prefix, which would make all of them look alike. */
 function variableNames(): string[] {
-  return [
-    ...SECTIONS.flatMap(({ options }) => options.map(({ path }) => variableName(path).replace('_NAME_', '_HTTP_'))),
-    ...Object.keys(OTHER_VARIABLES),
-  ]
+  const options = SECTIONS.flatMap(({ options }) => options.map(({ path }) => variableName(path)))
+  return [...options, ...Object.keys(OTHER_VARIABLES)].map((name) => name.slice(PREFIX.length))
 }
 
 /** All of them, the weakest first. */

@@ -34,6 +34,24 @@ function collect(pair: AST.TOMLKeyValue, above: readonly string[], entries: Entr
   for (const inner of pair.value.body) collect(inner, path, entries)
 }
 
+const NO_VALUE = /=[ \t]*(?:#.*)?$/
+
+/** The parser tells where it noticed, which is often the line after the mistake. */
+function explain(text: string, error: ParseError): FileProblem {
+  const lines = text.split(/\r?\n/)
+  const line = error.lineNumber
+  const before = (lines[line - 1] ?? '').slice(0, error.column)
+  if (before.trim() === '') {
+    const last = lines.slice(0, line - 1).findLastIndex((earlier) => !/^[ \t]*(?:#.*)?$/.test(earlier))
+    if (last >= 0 && NO_VALUE.test(lines[last]!)) {
+      return { line: last + 1, option: '', words: 'there is no value after "="; write one, or remove the line' }
+    }
+    if (/same line|Unspecified/.test(error.message)) return { line: last + 1, option: '', words: error.message }
+  }
+  const hint = NO_VALUE.test(before) ? '; text needs quotes, as name = "text"' : ''
+  return { line, option: '', words: `${error.message} (column ${error.column + 1})${hint}` }
+}
+
 export function parseFile(text: string): ParsedFile {
   const entries: Entry[] = []
   const problems: FileProblem[] = []
@@ -43,8 +61,7 @@ export function parseFile(text: string): ParsedFile {
   } catch (error) {
     // The parser stops at its first complaint.
     if (!(error instanceof ParseError)) throw error
-    const column = error.column + 1
-    return { entries, problems: [{ line: error.lineNumber, option: '', words: `${error.message} (column ${column})` }] }
+    return { entries, problems: [explain(text, error)] }
   }
   for (const item of program.body[0].body) {
     if (item.type === 'TOMLKeyValue') {
@@ -67,7 +84,8 @@ export function parseFile(text: string): ParsedFile {
 /** The array written in `text`, as in a file; `null` when it is none. */
 export function parseArray(text: string): readonly unknown[] | null {
   try {
-    const [pair] = parseTOML(`value = ${text}\n`, { tomlVersion: '1.0.0' }).body[0].body
+    const [pair, more] = parseTOML(`value = ${text}\n`, { tomlVersion: '1.0.0' }).body[0].body
+    if (more !== undefined) return null
     const value = pair?.type === 'TOMLKeyValue' && pair.value.type === 'TOMLArray'
       ? getStaticTOMLValue(pair.value)
       : null
