@@ -16,8 +16,11 @@ import { SystemFailure } from '../runtime.ts'
 export interface LogFileOptions {
   /** Write each line as soon as the machine is free, and not when LOG_PIECE has gathered or at `flush`. */
   readonly eager?: boolean
-  /** Writing or opening went wrong, after it went well: called once, not for each write that goes on failing. */
-  readonly failed?: (failure: SystemFailure) => void
+  /**
+   * Writing went wrong after it went well (told once, not for each write that goes on failing), or a new file could not be
+   * opened (the old one goes on).
+   */
+  readonly failed?: (failure: SystemFailure, what: 'write' | 'reopen') => void
   /** Lines were lost, and lines are written again: how many since this was said last. */
   readonly recovered?: (lost: number) => void
 }
@@ -111,7 +114,7 @@ export class LogFile {
       next = await this.#runtime.files.append(this.destination)
     } catch (error) {
       const failure = asSystemFailure(error)
-      this.#options.failed?.(failure)
+      this.#options.failed?.(failure, 'reopen')
       throw failure
     }
     const last = this.#appender
@@ -155,11 +158,11 @@ export class LogFile {
       // What is lost with a piece: nothing of it while the end of a torn line is all that was tried.
       let piece = NOTHING
       try {
-        if (this.#torn) await this.#appender!.write(NEW_LINE)
+        if (this.#torn) await writeInTurn(this.#appender!, NEW_LINE)
         this.#torn = false
         piece = this.#piece()
         // `#appender` is read anew for each piece: `reopen` changes it between two lines.
-        await this.#appender!.write(piece)
+        await writeInTurn(this.#appender!, piece)
         this.#settle(piece.length)
         this.#recover()
       } catch (error) {
@@ -212,7 +215,7 @@ export class LogFile {
     this.#torn = true
     if (this.#failing) return
     this.#failing = true
-    this.#options.failed?.(failure)
+    this.#options.failed?.(failure, 'write')
   }
 
   #recover(): void {
@@ -226,6 +229,21 @@ export class LogFile {
 
 const NEW_LINE: Uint8Array = new Uint8Array([LINE_FEED])
 const NOTHING: Uint8Array = new Uint8Array(0)
+
+/** The last write to each appender: standard output may serve several logs, and takes one write at a time. */
+const turns = new WeakMap<Appender, Promise<void>>()
+
+function writeInTurn(appender: Appender, bytes: Uint8Array): Promise<void> {
+  const before = turns.get(appender)
+  const written = before === undefined ? appender.write(bytes) : before.then(() => appender.write(bytes))
+  const over = written.then(nothing, nothing).then(() => {
+    if (turns.get(appender) === over) turns.delete(appender)
+  })
+  turns.set(appender, over)
+  return written
+}
+
+function nothing(): void {}
 
 function countLines(bytes: Uint8Array): number {
   let lines = 0

@@ -81,8 +81,11 @@ export class Diagnostics {
 export function tellTrouble(what: string, destination: string): LogFileOptions {
   const log = logger('log')
   return {
-    failed: (failure) =>
-      log.error(`${what} cannot be written, lines are being lost`, { destination, why: failure.message }),
+    failed: (failure, during) => {
+      const facts = { destination, why: failure.message }
+      if (during === 'write') log.error(`${what} cannot be written, lines are being lost`, facts)
+      else log.error(`${what} cannot be reopened and goes on in the old file`, facts)
+    },
     recovered: (lost) => log.warning(`{lost} lines of ${what} were lost`, { lost, destination }),
   }
 }

@@ -107,6 +107,32 @@ describe('when lines are written', () => {
     expect(machine.closed).toEqual([])
   })
 
+  test('two logs on standard output take turns', async () => {
+    const machine = new LogMachine()
+    const options = { eager: true }
+    const [first, second] = [
+      await LogFile.open(machine.runtime, 'stdout', options),
+      await LogFile.open(machine.runtime, 'stdout', options),
+    ]
+    machine.hold()
+    put(first, 0, 1)
+    put(second, 1, 2)
+    await machine.turns()
+    expect(machine.writes).toHaveLength(1)
+    machine.release()
+    await machine.idle()
+    machine.fail = { code: 'closed', taken: 0 }
+    put(first, 2, 3)
+    put(second, 3, 4)
+    await machine.idle()
+    machine.fail = null
+    put(first, 4, 5)
+    put(second, 5, 6)
+    await Promise.all([first.flush(), second.flush()])
+    expect(machine.most).toBe(1)
+    expect(numbers(machine.text('stdout'))).toEqual([0, 1, 4, 5])
+  })
+
   test('a file that cannot be opened is told to whoever opens it', async () => {
     const machine = new LogMachine()
     machine.refuse = 'denied'
@@ -333,10 +359,10 @@ describe('rotation', () => {
   test('when it cannot be opened the old one stays', async () => {
     const machine = new LogMachine()
     const failures: string[] = []
-    const file = await open(machine, { failed: ({ code }) => failures.push(code) })
+    const file = await open(machine, { failed: ({ code }, what) => failures.push(`${what} ${code}`) })
     machine.refuse = 'denied'
     await expect(file.reopen()).rejects.toMatchObject({ code: 'denied' })
-    expect(failures).toEqual(['denied'])
+    expect(failures).toEqual(['reopen denied'])
     put(file, 0, 1)
     await file.flush()
     expect(machine.text('/log')).toBe(line(0))

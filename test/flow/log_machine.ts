@@ -42,7 +42,8 @@ export class LogMachine {
   #held: (() => void)[] | null = null
 
   constructor() {
-    const appender = (name: string): Appender => this.#appender(this.#file(name))
+    const output = this.#appender(this.#file('stdout'))
+    const errors = this.#appender(this.#file('stderr'))
     this.runtime = {
       name: 'memory',
       clock: {
@@ -55,12 +56,8 @@ export class LogMachine {
         },
       },
       files: { append: (path: string) => this.#open(path) },
-      get output() {
-        return appender('stdout')
-      },
-      get errors() {
-        return appender('stderr')
-      },
+      output,
+      errors,
     } as unknown as Runtime
   }
 

@@ -63,6 +63,7 @@ describe('negotiate() (RFC 9110 12.5.1)', () => {
     ['text/html;q=-1,application/json;q=0.1', JSON_TYPE],
     ['text/html;q=.5,application/json;q=0.1', JSON_TYPE],
     ['text/html;q="1",application/json;q=0.1', JSON_TYPE],
+    ['text/plain;q=no,*/*;q=0.5', TEXT],
   ])('%j', (accept, type) => {
     expect(negotiate(accept, OFFERS)).toBe(type)
   })
