@@ -50,7 +50,7 @@ export type Step =
 export interface ResolutionSettings {
   /** Of one attempt, ms. */
   readonly timeout: number
-  /** Attempts after the first, those that follow from an answer (TCP, no EDNS) not counted. */
+  /** Attempts after the first, those that follow from an answer (TCP, no EDNS) not counted. Every server gets one. */
   readonly retries: number
   /** Fill with unpredictable bytes. */
   readonly random: (bytes: Uint8Array) => void
@@ -86,6 +86,7 @@ export class Resolution {
   readonly #servers: Servers
   readonly #settings: ResolutionSettings
   readonly #deadline: number
+  readonly #triesMax: number
   readonly #open: Attempt[] = []
   readonly #followUps: FollowUp[] = []
   readonly #random = new Uint8Array(RANDOM_SIZE)
@@ -108,6 +109,7 @@ export class Resolution {
     this.#servers = servers
     this.#settings = settings
     this.#deadline = now + settings.timeout * (1 + settings.retries)
+    this.#triesMax = Math.max(1 + settings.retries, servers.all.length)
     this.#nextAt = now
   }
 
@@ -118,7 +120,7 @@ export class Resolution {
     if (this.#outcome !== null) return { kind: 'done', outcome: this.#outcome }
     const followUp = this.#followUps.shift()
     if (followUp !== undefined) return { kind: 'ask', attempt: this.#attempt(followUp.server, followUp.transport, now) }
-    const server = this.#tries <= this.#settings.retries ? this.#candidate() : null
+    const server = this.#tries < this.#triesMax ? this.#candidate() : null
     if (server !== null && now >= this.#nextAt) {
       this.#tries++
       const attempt = this.#attempt(server, 'udp', now)

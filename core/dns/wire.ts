@@ -64,15 +64,15 @@ class Reader {
   }
 
   /**
-   * A name, perhaps compressed (RFC 1035 4.1.4). A pointer must go back to before the piece that it ends, so that
-   * following pointers comes to an end.
+   * A name, perhaps compressed (RFC 1035 4.1.4). A pointer must go to before the piece that it ends: each piece starts
+   * before the last one, so following them comes to an end.
    */
   name(): string {
     const bytes = this.bytes
     let text = ''
     let size = 1
     let at = this.at
-    let end = this.end
+    const end = this.end
     let piece = at
     let pointers = 0
     for (;;) {
@@ -88,7 +88,6 @@ class Reader {
         if (pointers === 0) this.at = at + 2
         if (to >= piece || to < HEADER_SIZE) throw new Malformed('a compression pointer does not go back')
         if (++pointers > DNS_POINTERS) throw new Malformed('a name has too many compression pointers')
-        end = piece
         piece = to
         at = to
         continue

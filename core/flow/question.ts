@@ -120,7 +120,7 @@ export class Question {
       pieces.set(piece, count)
       count += piece.length
       const end = LENGTH_SIZE + (pieces[0] << 8 | pieces[1])
-      if (count < LENGTH_SIZE || count < end) continue
+      if (count < end) continue
       const heard = this.#resolution.heard(attempt, pieces.subarray(LENGTH_SIZE, end), this.#runtime.clock.now())
       // One query, one answer: a server that says something else here is confused.
       if (!heard) throw new SystemFailure('other', 'answered something else')

@@ -48,6 +48,11 @@ test('asked again, an entry is new', () => {
   cache.found('a', 4, ['192.0.2.2'], 1, 900)
   expect(cache.fresh('a', 4, 1500)?.addresses).toEqual(['192.0.2.2'])
   expect(cache.size).toBe(1)
+  for (const name of ['b', 'c', 'd']) cache.found(name, 4, ['192.0.2.1'], 1, 900)
+  cache.found('a', 4, ['192.0.2.3'], 1, 900)
+  cache.found('e', 4, ['192.0.2.1'], 1, 900)
+  expect(cache.fresh('a', 4, 1500)?.addresses).toEqual(['192.0.2.3'])
+  expect(cache.fresh('b', 4, 1500)).toBeNull()
 })
 
 test('more than a week is a week', () => {

@@ -80,6 +80,8 @@ export class Machine {
   time = 1000
   readonly servers = new Map<string, Script>()
   readonly files = new Map<string, string>()
+  /** Files that may not be read. */
+  readonly denied = new Set<string>()
   /** Reads of files and questions about them. */
   looks = 0
   /** Sockets not closed. */
@@ -103,6 +105,7 @@ export class Machine {
     const files: Partial<Files> = {
       status: (path) => {
         this.looks++
+        if (this.denied.has(path)) return Promise.reject(new SystemFailure('denied', 'EACCES'))
         const text = this.files.get(path)
         return Promise.resolve(text === undefined ? null : { size: text.length, modified: hash(text), folder: false })
       },

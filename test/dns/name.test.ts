@@ -38,6 +38,7 @@ describe('hostName()', () => {
     ['bu\u0308cher.test', 'xn--bcher-kva.test'], // decomposed
     ['straße.test', 'xn--strae-oqa.test'], // non-transitional: not strasse
     ['ΒΌΛΟΣ.test', 'xn--nxasmq6b.test'], // each letter alone: no final sigma
+    ['x.ΒΌΛΟΣ', 'x.xn--nxasmq6b'],
     ['例え。テスト', 'xn--r8jz45g.xn--zckzah'],
     ['例え．テスト｡', 'xn--r8jz45g.xn--zckzah'],
     ['ｅｘａｍｐｌｅ.test', 'example.test'], // full width

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonical } from '../../core/bytes/address.ts'
 import type { Message, Resource } from '../../core/dns/message.ts'
-import { rcodeName, TYPE } from '../../core/dns/message.ts'
+import { CLASS_IN, rcodeName, TYPE } from '../../core/dns/message.ts'
 import { decode, decodeOpening, encode, encodeQuery, Malformed } from '../../core/dns/wire.ts'
 import { messages } from './messages.ts'
 
@@ -81,6 +81,18 @@ describe('encode() and decode()', () => {
     const answers = [{ name: 'a.x.test', type: TYPE.CNAME, class: 1, ttl: 1, data }]
     const bytes = encode({ ...query, response: true, answers })
     expect([...bytes.subarray(26)]).toEqual([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 1, 0, 4, 1, 0x62, 0xc0, 14])
+  })
+
+  test('names past what a pointer can reach are written whole', () => {
+    const query = decode(encodeQuery(1, 'x.test', TYPE.A, 0))
+    const data = { kind: 'address', address: '192.0.2.1' } as const
+    const answers = Array.from({ length: 1500 }, (_, i) => {
+      return { name: `host-${i % 1000}.of.zone-${i >> 1}.test`, type: TYPE.A, class: CLASS_IN, ttl: 1, data }
+    })
+    const message = { ...query, response: true, answers }
+    const bytes = encode(message)
+    expect(bytes.length).toBeGreaterThan(0x4000)
+    expect(decode(bytes)).toEqual(message)
   })
 
   test('labels with dots, backslashes and bytes of any kind keep apart', () => {
@@ -201,14 +213,14 @@ describe('what is not valid is Malformed', () => {
     ['a record that is not there', bytesOf(header(1, 1), QUESTION)],
     ['a name without an end', bytesOf(header(1, 0), 3, 'www')],
     ['a label past the end', bytesOf(header(1, 0), 5, 'www', 0, 0, 1, 0, 1)],
-    ['a name of 256 bytes', bytesOf(header(1, 0), long(127), 1, 'a', 0, [0, 1, 0, 1])],
+    ['a name of 256 bytes', bytesOf(header(1, 0), long(126), 2, 'ab', 0, [0, 1, 0, 1])],
     ['a label of kind 01', bytesOf(header(1, 0), 0x41, 'a', 0, [0, 1, 0, 1])],
     ['a label of kind 10', bytesOf(header(1, 0), 0x81, 'a', 0, [0, 1, 0, 1])],
     ['half a pointer', bytesOf(header(1, 0), 0xc0)],
     ['a pointer to itself', bytesOf(header(1, 0), 0xc0, 12, 0, 1, 0, 1)],
     ['a pointer ahead', bytesOf(header(1, 0), 0xc0, 14, 1, 'a', 0, 0, 1, 0, 1)],
     ['a pointer past the end', bytesOf(header(1, 0), 0xff, 0xff, 0, 1, 0, 1)],
-    ['a pointer into the header', bytesOf(header(1, 0), 0xc0, 2, 0, 1, 0, 1)],
+    ['a pointer into the header', bytesOf(header(1, 0), 0xc0, 4, 0, 1, 0, 1)],
     ['a loop of two', bytesOf(header(2, 0), 1, 'a', 0xc0, 18, 0, 1, 0, 1, 1, 'b', 0xc0, 12, 0, 1, 0, 1)],
     ['a label, then a pointer to it', bytesOf(header(1, 0), 1, 'a', 0xc0, 12, 0, 1, 0, 1)],
     [
