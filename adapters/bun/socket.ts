@@ -114,6 +114,8 @@ export class BunSocket extends Pushed implements Socket {
 
 /** One set of functions for all sockets of one kind: `data` holds the BunSocket. */
 export const handlers: SocketHandler<BunSocket> = {
+  // A new array for each call, so that lending it is safe; and not a Buffer, whose slice() would not copy.
+  binaryType: 'uint8array',
   data(handle, chunk) {
     handle.data.deliver(chunk)
   },

@@ -3,7 +3,7 @@ import type { Socket as NetSocket } from 'node:net'
 import type { Endpoint, Socket } from '../../core/runtime.ts'
 import { ipEndpoint, nowhere, unixEndpoint } from '../shared/endpoint.ts'
 import { closed, systemFailure } from '../shared/failure.ts'
-import { Pushed } from '../shared/pushed.ts'
+import { plain, Pushed } from '../shared/pushed.ts'
 
 /** Written behind bytes that wait, to hear when they are gone: Node tells of one write's end, not of an empty queue. */
 const NOTHING = new Uint8Array(0)
@@ -98,7 +98,7 @@ export class NodeSocket extends Pushed implements Socket {
 }
 
 function onData(this: NetSocket, chunk: Uint8Array): void {
-  ;(this as Owned)[owner].deliver(chunk)
+  ;(this as Owned)[owner].deliver(plain(chunk))
 }
 
 function onEnd(this: NetSocket): void {

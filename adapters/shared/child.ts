@@ -5,7 +5,7 @@ import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
 import type { Child, SignalName } from '../../core/runtime.ts'
 import { closed, systemFailure } from './failure.ts'
-import { Pushed } from './pushed.ts'
+import { plain, Pushed } from './pushed.ts'
 
 /** What a shell answers when there is no such program, and when it may not be run. */
 export const NOT_FOUND = 127
@@ -19,7 +19,7 @@ class ChildOutput extends Pushed {
     super(true)
     this.pipe = pipe
     pipe.pause()
-    pipe.on('data', (chunk: Uint8Array) => this.deliver(chunk))
+    pipe.on('data', (chunk: Uint8Array) => this.deliver(plain(chunk)))
     pipe.on('end', () => this.finish())
     pipe.on('error', (error) => this.fail(systemFailure(error)))
     pipe.on('close', () => this.finish())

@@ -3,7 +3,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import type { Datagram, Endpoint } from '../../core/runtime.ts'
 import { ipEndpoint } from './endpoint.ts'
 import { closed, systemFailure } from './failure.ts'
-import { DONE } from './pushed.ts'
+import { DONE, plain } from './pushed.ts'
 
 /** Packets waiting unpulled; more are dropped, as the kernel would. */
 const QUEUE = 64
@@ -26,7 +26,7 @@ class NodeDatagram implements Datagram {
     socket.on('message', (packet, sender) => {
       // The kernel lets in the peer's alone once connected; what came between bind and connect it does not sort out.
       const { address, port } = ipEndpoint(sender.address, sender.port)
-      if (port === peer.port && address === peer.address) this.deliver(packet)
+      if (port === peer.port && address === peer.address) this.deliver(plain(packet))
     })
     socket.on('error', (error) => this.fail(systemFailure(error)))
   }

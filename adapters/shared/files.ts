@@ -4,6 +4,7 @@ import { chmod, type FileHandle, open, readdir, readFile, rename, rm, stat } fro
 import { setTimeout } from 'node:timers'
 import type { Appender, Files, FileStatus } from '../../core/runtime.ts'
 import { closed, systemFailure } from './failure.ts'
+import { plain } from './pushed.ts'
 
 /** How long to wait before asking a full pipe again (standard output may be non-blocking: whoever started us decides). */
 const PIPE_RETRY = 5
@@ -83,7 +84,7 @@ export const errors: Appender = new DescriptorAppender(2)
 let aside = 0
 
 export const files: Files = {
-  read: (path) => attempt(() => readFile(path)),
+  read: (path) => attempt(async () => plain(await readFile(path))),
 
   /** The new file keeps the permissions of the old one, and is on the disk before it takes its name. */
   write: (path, bytes) =>

@@ -107,3 +107,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   both.set(second, first.length)
   return both
 }
+
+/** A Buffer as what the core expects: the slice() of a Buffer does not copy. */
+export const plain = (buffer: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)

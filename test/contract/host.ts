@@ -1,4 +1,5 @@
 /** The contract of the clock, of files, signals and the process itself. */
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
@@ -145,11 +146,13 @@ export function host(runtime: Runtime, skips: Skips): void {
     }
   })
 
-  /** Run a program that has `runtime`, in a process of its own. */
+  /** Run a program that has `runtime`, in a process of its own; bundled, since Node 20 runs no TypeScript. */
   const withProgram = async (source: string, work: (run: (...words: string[]) => Child) => Promise<void>) => {
-    const adapter = new URL(`../../adapters/${runtime.name}/runtime.ts`, import.meta.url).pathname
+    const file = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
     const script = `${temporary()}.mjs`
-    await files.write(script, bytes(`import { runtime } from ${JSON.stringify(adapter)}\n${source}`))
+    const input = `import { runtime } from ${JSON.stringify(file(`adapters/${runtime.name}/runtime.ts`))}\n${source}`
+    const options = ['--bundle', '--platform=node', '--format=esm', `--outfile=${script}`, '--log-level=warning']
+    execFileSync(file('node_modules/.bin/esbuild'), options, { input, cwd: file('.') })
     const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
     try {
       await work((...words) => runtime.spawn([process.execPath, ...flags, script, ...words]))

@@ -1,5 +1,10 @@
+import process from 'node:process'
 import { describe, it } from 'vitest'
-import { contract } from './contract.ts'
+import { contract, type Skips } from './contract.ts'
+
+const SKIPS: Skips = Number(process.versions.node.split('.')[0]) >= 24
+  ? {}
+  : { 'shares a port with another (reusePort)': 'Node cannot set SO_REUSEPORT before 23.1' }
 
 const elsewhere = 'Bun' in globalThis || 'Deno' in globalThis
 
@@ -7,5 +12,5 @@ describe.skipIf(elsewhere)('the node adapter', async () => {
   // Only its own runtime can load it.
   if (elsewhere) return it('is not checked: this is not Node', () => {})
   const { runtime } = await import('../../adapters/node/runtime.ts')
-  contract(runtime)
+  contract(runtime, SKIPS)
 })
