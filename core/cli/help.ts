@@ -24,8 +24,8 @@ Options:
   -h, --help                this text
   -V, --version             the version and the runtime
 
-Every option may also come from the environment, as EXAPROXY_LISTENER_HTTP_ADDRESS=127.0.0.1:3128. A variable is stronger
-than the file, and --set is stronger than both.
+Every option may also come from the environment, as EXAPROXY_LISTENER_HTTP_ADDRESS=127.0.0.1:3128. A variable
+is stronger than the file, and --set is stronger than both.
 
 Signals:
   SIGTERM, SIGINT    finish what is in flight within service.drain_timeout, then stop; a second one stops at once

@@ -11,6 +11,10 @@ type Written = Readonly<Record<string, unknown>>
 /** Two columns past the longest value of a table, so that the comments line up; longer values push theirs. */
 const WIDEST = 44
 
+/** A comment ends with its line, and TOML allows no other control characters in it. */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f]/g
+
 interface Line {
   readonly text: string
   readonly comment: string
@@ -30,7 +34,7 @@ function linesOf(
     const origin = origins.get([...at, name].join('.'))
     // What was set to its default is not a difference; a required option always is.
     if (diff && (origin === undefined || tomlValue(fallback) === tomlValue(written[name]))) continue
-    lines.push({ text, comment: origin?.where ?? 'default' })
+    lines.push({ text, comment: (origin?.where ?? 'default').replaceAll(CONTROL, '?') })
   }
   return lines
 }
@@ -73,7 +77,7 @@ export function reference(): string {
       return `| \`${path.at(-1)}\` | ${cell(by)} | ${cell(form)} | ${cell(description)} |`
     })
     return [
-      `#### \`[${name}${named ? '.NAME' : ''}]\``,
+      `### \`[${name}${named ? '.NAME' : ''}]\``,
       '',
       `${description} Environment: \`${variableName([...options[0]!.path.slice(0, -1), 'OPTION'])}\`.`,
       '',

@@ -71,10 +71,13 @@ export function unknownOption(path: readonly string[]): string {
   }
   const names = section.options.map((option) => option.path.at(-1)!)
   const depth = section.named ? 3 : 2
-  if (path.length < depth) {
-    return `is a table; write [${section.named ? `${first}.${second || 'NAME'}` : first}]`
+  if (section.named && path.length === 2 && names.includes(second)) {
+    return `belongs to a table with a name; write [${first}.NAME] above it`
   }
-  if (section.named && !NAME.test(second)) return 'a name has letters, digits, "-" and "_", at most 63'
+  if (section.named && path.length > 1 && !NAME.test(second)) {
+    return 'a name has letters, digits, "-" and "_", at most 63'
+  }
+  if (path.length < depth) return `is a table; write [${section.named ? `${first}.${second || 'NAME'}` : first}]`
   if (path.length > depth) return 'goes deeper than any option'
   return `there is no option of that name${didYouMean(path.at(-1)!, names)}`
 }
