@@ -48,11 +48,14 @@ test('asked again, an entry is new', () => {
   cache.found('a', 4, ['192.0.2.2'], 1, 900)
   expect(cache.fresh('a', 4, 1500)?.addresses).toEqual(['192.0.2.2'])
   expect(cache.size).toBe(1)
-  for (const name of ['b', 'c', 'd']) cache.found(name, 4, ['192.0.2.1'], 1, 900)
-  cache.found('a', 4, ['192.0.2.3'], 1, 900)
-  cache.found('e', 4, ['192.0.2.1'], 1, 900)
-  expect(cache.fresh('a', 4, 1500)?.addresses).toEqual(['192.0.2.3'])
-  expect(cache.fresh('b', 4, 1500)).toBeNull()
+})
+
+test('asked again, it takes no room of others, and is the youngest', () => {
+  const cache = new Cache(SETTINGS)
+  for (const name of ['a', 'b', 'c', 'd', 'a']) cache.found(name, 4, ['192.0.2.1'], 1, 0)
+  expect(cache.size).toBe(4)
+  cache.found('e', 4, ['192.0.2.1'], 1, 0)
+  expect(['a', 'b', 'c', 'd', 'e'].filter((name) => cache.fresh(name, 4, 1) !== null)).toEqual(['a', 'c', 'd', 'e'])
 })
 
 test('more than a week is a week', () => {
