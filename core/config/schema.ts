@@ -59,7 +59,8 @@ const listener = z.strictObject({
   connections: option(
     kind.count(0, MOST),
     32_768,
-    'Connections at once; 0: as many as the system allows. The default keeps idle ones under 320 MB (10 KB each).',
+    'Connections at once; 0: as many as the system allows. The default is half of 65,536, because ' +
+      'each may need two file descriptors.',
   ),
   connections_per_client: option(
     kind.count(0, MOST),
@@ -108,7 +109,8 @@ const outgoing = z.strictObject({
   prefer: option(
     kind.choice('auto', 'ipv4', 'ipv6'),
     'auto',
-    'Which family is tried first; the other follows a quarter of a second later (RFC 8305). "auto" begins with IPv6.',
+    'Which family is tried first; the other follows a quarter of a second later (RFC 8305). "auto" begins with the family ' +
+      'that won last time, and with IPv6 where none did.',
   ),
   bind4: option(kind.local(4), '', 'The local IPv4 address connections come from; empty: the system chooses.'),
   bind6: option(kind.local(6), '', 'The local IPv6 address connections come from; empty: the system chooses.'),
@@ -189,7 +191,8 @@ const http = z.strictObject({
   pages: option(
     kind.path([], true),
     '',
-    'A folder whose files replace the built-in pages, such as error.html and error.txt; empty: none.',
+    'A folder whose files replace the built-in pages: the failure’s name, the status or "error", then .html or .txt, as ' +
+      'name-not-found.html, 502.txt, error.html. Empty: none.',
   ),
   transparent: option(
     kind.flag,
@@ -225,7 +228,7 @@ const dns = z.strictObject({
   cache_size: option(
     kind.count(0, 10_000_000),
     20_000,
-    'Answers kept, in number: about 10 MB. 0: none.',
+    'Answers kept, in number; the one unused for longest makes room. 0: none.',
   ),
   fqdn_only: option(
     kind.flag,
