@@ -172,22 +172,24 @@ export class Resolver {
 
   /** Without asking anyone. Names in the hosts file have only what it says of them. */
   #known(name: string, family: Family, now: number): readonly string[] | null {
-    const direct = this.#cache.fresh(name, family, now)
-    // Only names that hostName() made are kept, so a hit is one. A lack has a reason, which look-ups give.
-    if (direct !== null && direct.lack === null && !this.#hosts.has(name)) return direct.addresses
+    // Most names come as hostName() would give them, and so as they are kept.
+    const known = this.#kept(name, family, now)
+    if (known !== null) return known
     const host = hostName(name)
-    if ('error' in host) {
-      const address = parseAddress(name)
-      if (address === null) return null
-      return address.family === family ? [formatAddress(address)] : NONE
-    }
-    if (this.#settings.fqdn_only && !host.name.includes('.')) return null
-    const entry = this.#hosts.get(host.name)
+    if ('name' in host) return host.name === name ? null : this.#kept(host.name, family, now)
+    const address = parseAddress(name)
+    if (address === null) return null
+    return address.family === family ? [formatAddress(address)] : NONE
+  }
+
+  #kept(name: string, family: Family, now: number): readonly string[] | null {
+    if (this.#settings.fqdn_only && !name.includes('.')) return null
+    const entry = this.#hosts.get(name)
     if (entry !== undefined) return entry[family]
-    if (isLocalhost(host.name)) return LOOPBACK[family]
-    if (host.name === name) return null
-    const mapped = this.#cache.fresh(host.name, family, now)
-    return mapped !== null && mapped.lack === null ? mapped.addresses : null
+    if (isLocalhost(name)) return LOOPBACK[family]
+    const cached = this.#cache.fresh(name, family, now)
+    // A lack has a reason, which look-ups give.
+    return cached !== null && cached.lack === null ? cached.addresses : null
   }
 
   /** A name without a dot: with each domain of the search list, then alone. */
