@@ -4,6 +4,7 @@ import type { Endpoint, Listener, ListenOptions, Socket } from '../../core/runti
 import { ipEndpoint, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { BACKLOG, Waiting } from '../shared/waiting.ts'
+import { left } from './descriptors.ts'
 import { BunSocket, type Handle, handlers, peerOf } from './socket.ts'
 
 class BunListener implements Listener {
@@ -43,7 +44,7 @@ export async function listen(at: Endpoint, options: ListenOptions = {}): Promise
     ...handlers,
     open(handle: Handle) {
       const peer = unix ? unnamed : peerOf(handle)
-      if (peer === null || !waiting.room) handle.close()
+      if (peer === null || !waiting.room || !left()) handle.close()
       else waiting.put(new BunSocket(handle, peer, unix ? at : null))
     },
   }

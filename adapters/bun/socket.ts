@@ -4,6 +4,7 @@ import type { Endpoint, Socket } from '../../core/runtime.ts'
 import { ipEndpoint, nowhere } from '../shared/endpoint.ts'
 import { closed, systemFailure } from '../shared/failure.ts'
 import { Pushed } from '../shared/pushed.ts'
+import { release, take } from './descriptors.ts'
 
 export type Handle = BunHandle<BunSocket>
 
@@ -28,6 +29,7 @@ export class BunSocket extends Pushed implements Socket {
     this.peer = peer
     this.where = local
     handle.data = this
+    take()
   }
 
   get local(): Endpoint {
@@ -76,6 +78,7 @@ export class BunSocket extends Pushed implements Socket {
     this.drop()
     if (this.gone !== null) return false
     this.gone = closed()
+    release()
     this.fell(this.gone)
     return true
   }
@@ -100,6 +103,7 @@ export class BunSocket extends Pushed implements Socket {
     if (this.gone !== null) return
     const failure = systemFailure(error ?? { code: 'ECONNRESET' })
     this.gone = failure
+    release()
     if (error) this.fail(failure)
     else this.finish()
     this.fell(failure)

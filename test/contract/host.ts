@@ -5,10 +5,16 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
 import type { Child, Runtime } from '../../core/runtime.ts'
-import { checker, failure, fill, type Skips, temporary, wrongAt } from './pairs.ts'
+import { checker, failure, fill, settles, type Skips, temporary, wrongAt } from './pairs.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+/** Start the program; `limited`: with so many descriptors. */
+interface Run {
+  (...words: string[]): Child
+  limited(files: number): Child
+}
 
 export function host(runtime: Runtime, skips: Skips): void {
   const check = checker(skips)
@@ -147,7 +153,7 @@ export function host(runtime: Runtime, skips: Skips): void {
   })
 
   /** Run a program that has `runtime`, in a process of its own; bundled, since Node 20 runs no TypeScript. */
-  const withProgram = async (source: string, work: (run: (...words: string[]) => Child) => Promise<void>) => {
+  const withProgram = async (source: string, work: (run: Run) => Promise<void>) => {
     const file = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
     const script = `${temporary()}.mjs`
     const input = `import { runtime } from ${JSON.stringify(file(`adapters/${runtime.name}/runtime.ts`))}\n${source}`
@@ -155,7 +161,10 @@ export function host(runtime: Runtime, skips: Skips): void {
     execFileSync(file('node_modules/.bin/esbuild'), options, { input, cwd: file('.') })
     const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
     try {
-      await work((...words) => runtime.spawn([process.execPath, ...flags, script, ...words]))
+      const command = [process.execPath, ...flags, script]
+      await work(Object.assign((...words: string[]) => runtime.spawn([...command, ...words]), {
+        limited: (files: number) => runtime.spawn(['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...command]),
+      }))
     } finally {
       await files.remove(script)
     }
@@ -252,6 +261,39 @@ export function host(runtime: Runtime, skips: Skips): void {
             expect(errors.length).toBeGreaterThanOrEqual(200_000)
             expect(await child.exited).toBe(code)
           }
+        },
+      ))
+
+    check('goes on after it ran out of descriptors', () =>
+      withProgram(
+        `
+        const listener = await runtime.listen({ family: 4, address: '127.0.0.1', port: 0 })
+        await runtime.output.write(new TextEncoder().encode(String(listener.at.port)))
+        const echo = async (socket) => {
+          for await (const chunk of socket) await socket.write(chunk)
+          socket.close()
+        }
+        for await (const socket of listener) echo(socket).catch(() => socket.close())
+        `,
+        async (run) => {
+          const child = run.limited(100)
+          const port = Number(text((await child.output.next()).value ?? new Uint8Array(0)))
+          const connect = () => runtime.connect({ family: 4, address: '127.0.0.1', port }).socket
+          const clients = await Promise.all(Array.from({ length: 150 }, connect))
+          // The first are served, whatever became of the last.
+          await clients[0].write(new Uint8Array(1))
+          expect((await clients[0].next()).value?.length).toBe(1)
+          for (const client of clients) client.close()
+          const echoed = async (): Promise<boolean> => {
+            const client = await connect()
+            const sent = await failure(() => client.write(new Uint8Array(1)))
+            const got = sent === 'no failure' ? await client.next().catch(() => ({ done: true })) : { done: true }
+            client.close()
+            return !got.done
+          }
+          // It may not have noticed yet that they left.
+          while (!(await echoed())) await settles(runtime, new Promise(() => {}))
+          child.kill('SIGKILL')
         },
       ))
   })
