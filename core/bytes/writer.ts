@@ -1,7 +1,7 @@
 /** A growing piece of memory to write a head into: made once, used again and again. */
 
 /** Below this many bytes a loop is quicker than `set` and the view it needs. */
-const SHORT = 24
+const SHORT = 48
 
 export class ByteWriter {
   /** What was written is `bytes[0..length)`; the array is another one after it has grown. */

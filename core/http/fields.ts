@@ -1,7 +1,5 @@
 /** The fields this proxy treats in some way of its own, as small integers. Any other name is 0. */
 
-import { LOWER } from '../bytes/ascii.ts'
-
 export const FIELD = {
   'host': 1,
   'connection': 2,
@@ -80,16 +78,22 @@ for (let id = 1; id < FIELD_NAMES.length; id++) {
   slots[at] = id
 }
 
-/** The id of the field name `bytes[start..end)` in any case of letters; 0 when it is none we know. */
+/**
+ * The id of the field name `bytes[start..end)` in any case of letters; 0 when it is none we know. It must be a token: among
+ * those, setting the bit that makes letters small turns nothing else into a letter, a digit or "-".
+ */
 export function fieldId(bytes: Uint8Array, start: number, end: number): FieldId {
   const length = end - start
   let id = slots[slot(length, bytes[start], bytes[start + (length >> 1)], bytes[end - 1])]
   while (id !== 0) {
     if (lengths[id] === length) {
-      const from = starts[id]
-      let i = 0
-      while (i < length && LOWER[bytes[start + i]] === letters[from + i]) i++
-      if (i === length) return id
+      let letter = starts[id]
+      let i = start
+      while (i < end && (bytes[i] | 0x20) === letters[letter]) {
+        i++
+        letter++
+      }
+      if (i === end) return id
     }
     id = next[id]
   }

@@ -46,11 +46,11 @@ function collect(head: Head, failure: 'bad-request' | 'bad-response'): void {
     asksUpgrade =
       false
   let connection = -1
-  const ids = head.ids
+  const { ids, cut } = head
   for (let i = 0; i < head.count; i++) {
     const id = ids[i]
+    cut[i] = HOP_BY_HOP[id]
     if (id === 0) continue
-    if (HOP_BY_HOP[id] === 1) head.cut[i] = 1
     switch (id) {
       case FIELD.host:
         hosts++

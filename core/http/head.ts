@@ -108,22 +108,8 @@ export class Head {
     return equals(this.bytes, 0, this.methodEnd, method)
   }
 
-  /** Add a field to the index. */
-  add(id: FieldId, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const index = this.count
-    if (index === this.ids.length) this.#growIndex()
-    const at = this.at
-    const place = index * 4
-    at[place] = nameStart
-    at[place + 1] = nameEnd
-    at[place + 2] = valueStart
-    at[place + 3] = valueEnd
-    this.ids[index] = id
-    this.cut[index] = 0
-    this.count = index + 1
-  }
-
-  #growIndex(): void {
+  /** Make room for twice as many fields. */
+  growIndex(): void {
     const size = this.ids.length * 2
     const at = new Uint16Array(size * 4)
     at.set(this.at)

@@ -189,24 +189,32 @@ function parseFields(
   most: number,
   owned: boolean,
 ): Progress {
-  let p = base + head.end
+  const classes = CLASS
+  const fours = to - 3
+  let { at, ids, count } = head
+  let line = base + head.end
+  let progress: Progress = 'more'
   for (;;) {
-    const line = p
-    while (p < to && (CLASS[bytes[p]] & TOKEN) !== 0) p++
-    if (p >= to) return 'more'
+    let p = line
+    while (p < to && (classes[bytes[p]] & TOKEN) !== 0) p++
+    if (p >= to) break
     const nameEnd = p
     if (bytes[p] !== COLON || p === line) {
       if (bytes[p] === CR && p === line) {
-        if (p + 1 >= to) return 'more'
+        if (p + 1 >= to) break
         if (bytes[p + 1] !== LF) throw new Failure(grammar.bad, 'a CR without LF')
-        head.end = p + 2 - base
-        return 'whole'
+        line = p + 2
+        progress = 'whole'
+        break
       }
       const space = bytes[p] === SP || bytes[p] === HTAB
       if (!space || p === line || !grammar.repairs) throw new Failure(grammar.bad, whyNoName(bytes[p], p === line))
-      if (!owned) return 'copy'
+      if (!owned) {
+        progress = 'copy'
+        break
+      }
       while (p < to && (bytes[p] === SP || bytes[p] === HTAB)) p++
-      if (p >= to) return 'more'
+      if (p >= to) break
       if (bytes[p] !== COLON) throw new Failure(grammar.bad, 'a field name has a space')
       // The colon moves to the name; what was before it is now white space before the value, which is allowed.
       bytes[p] = SP
@@ -216,18 +224,36 @@ function parseFields(
     p++
     while (p < to && (bytes[p] === SP || bytes[p] === HTAB)) p++
     const valueStart = p
-    while (p < to && (CLASS[bytes[p]] & VALUE) !== 0) p++
-    if (p >= to) return 'more'
+    // Nearly all bytes of a head are in values: four at a time take half the time.
+    while (
+      p < fours &&
+      (classes[bytes[p]] & classes[bytes[p + 1]] & classes[bytes[p + 2]] & classes[bytes[p + 3]] & VALUE) !== 0
+    ) p += 4
+    while (p < to && (classes[bytes[p]] & VALUE) !== 0) p++
+    if (p >= to) break
     if (bytes[p] !== CR) throw new Failure(grammar.bad, `a field value has a byte ${bytes[p]}`)
-    if (p + 1 >= to) return 'more'
+    if (p + 1 >= to) break
     if (bytes[p + 1] !== LF) throw new Failure(grammar.bad, 'a CR without LF')
     let valueEnd = p
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
-    if (head.count >= most) throw new Failure(grammar.large, `more than ${most} fields`)
-    head.add(fieldId(bytes, line, nameEnd), line - base, nameEnd - base, valueStart - base, valueEnd - base)
-    p += 2
-    head.end = p - base
+
+    if (count >= most) throw new Failure(grammar.large, `more than ${most} fields`)
+    if (count === ids.length) {
+      head.growIndex()
+      at = head.at
+      ids = head.ids
+    }
+    const place = count * 4
+    at[place] = line - base
+    at[place + 1] = nameEnd - base
+    at[place + 2] = valueStart - base
+    at[place + 3] = valueEnd - base
+    ids[count++] = fieldId(bytes, line, nameEnd)
+    line = p + 2
   }
+  head.count = count
+  head.end = line - base
+  return progress
 }
 
 function whyNoName(byte: number, first: boolean): string {
