@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type * as z from 'zod'
 import * as kind from '../../core/config/kinds.ts'
+import type { Kind } from '../../core/config/kinds.ts'
 
 const KINDS = {
   'time': kind.time(),
@@ -187,12 +187,13 @@ const BAD: ReadonlyArray<readonly [Name, unknown, string]> = [
   ['list', { a: 1 }, 'a table is not a list of ports'],
 ]
 
-const messages = (type: z.ZodType, value: unknown) => type.safeParse(value).error?.issues.map(({ message }) => message)
+const messages = (type: Kind['type'], value: unknown) =>
+  type.safeParse(value).error?.issues.map(({ message }) => message)
 
 describe('a value that is right', () => {
   for (const [name, written, read, back = written] of GOOD) {
     test(`${name}: ${JSON.stringify(written)}`, () => {
-      const type: z.ZodType = KINDS[name].type
+      const type: Kind['type'] = KINDS[name].type
       const decoded = type.safeParse(written)
       expect(decoded.error?.issues).toBeUndefined()
       expect(decoded.data).toEqual(read)
