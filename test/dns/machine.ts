@@ -127,19 +127,13 @@ export class Machine {
     return part as Runtime
   }
 
-  /** Time passes, in steps of 5 ms. */
+  /** Time passes, from timer to timer. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms
     await settle()
     while (this.time < end) {
-      this.time = Math.min(end, this.time + 5)
-      for (const timer of [...this.timers]) {
-        if (timer.at > this.time || !this.timers.has(timer)) continue
-        if (timer.every === 0) this.timers.delete(timer)
-        else timer.at += timer.every
-        timer.ring()
-      }
-      await settle()
+      this.time = Math.min(end, this.#next())
+      await this.#ring()
     }
   }
 
@@ -149,9 +143,29 @@ export class Machine {
     let settled: { value?: T; error?: unknown } | null = null
     promise.then((value) => settled = { value }, (error) => settled = { error })
     await settle()
-    while (settled === null && this.time < began + most) await this.advance(5)
-    if (settled === null) throw new Error(`Not settled after ${most} ms`)
+    while (settled === null) {
+      const next = this.#next()
+      if (next > began + most) throw new Error(`Not settled after ${most} ms`)
+      this.time = next
+      await this.#ring()
+    }
     return { ...(settled as { value?: T; error?: unknown }), ms: this.time - began }
+  }
+
+  #next(): number {
+    let next = Infinity
+    for (const timer of this.timers) next = Math.min(next, timer.at)
+    return next
+  }
+
+  async #ring(): Promise<void> {
+    for (const timer of [...this.timers]) {
+      if (timer.at > this.time || !this.timers.has(timer)) continue
+      if (timer.every === 0) this.timers.delete(timer)
+      else timer.at += timer.every
+      timer.ring()
+    }
+    await settle()
   }
 
   #timer(ms: number, every: number, ring: () => void): () => void {
