@@ -36,6 +36,18 @@ export function lowerAscii(text: string): string {
   return text
 }
 
+/** The letters of a name in a case of their own, by the bits of `random`: what someone who guesses has to guess, too. */
+export function mixCase(name: string, random: Uint8Array): string {
+  let mixed = ''
+  for (let i = 0; i < name.length; i++) {
+    const c = name.charCodeAt(i)
+    const letter = c >= 0x61 && c <= 0x7a
+    const upper = letter && (random[i >> 3 & 31] >> (i & 7) & 1) === 1
+    mixed += upper ? String.fromCharCode(c - 0x20) : name[i]
+  }
+  return mixed
+}
+
 function aLabel(label: string): string {
   return ASCII.test(label) ? label : `xn--${encodePunycode(label)}`
 }

@@ -11,7 +11,7 @@ import { DNS_ADDRESSES, DNS_ALIASES, DNS_UDP_SIZE } from '../limits.ts'
 import type { Lack } from './cache.ts'
 import { CLASS_IN, RCODE, rcodeName, TYPE } from './message.ts'
 import type { Message, Question } from './message.ts'
-import { lowerAscii } from './name.ts'
+import { lowerAscii, mixCase } from './name.ts'
 import type { Server, Servers } from './servers.ts'
 import { decode, decodeOpening, encodeQuery, Malformed } from './wire.ts'
 
@@ -396,16 +396,4 @@ export class Resolution {
     this.#tries = 0
     this.#nextAt = now
   }
-}
-
-/** The letters of a name in a case of their own, by the bits of `random`: what someone who guesses has to guess, too. */
-function mixCase(name: string, random: Uint8Array): string {
-  let mixed = ''
-  for (let i = 0; i < name.length; i++) {
-    const c = name.charCodeAt(i)
-    const letter = c >= 0x61 && c <= 0x7a
-    const upper = letter && (random[i >> 3 & 31] >> (i & 7) & 1) === 1
-    mixed += upper ? String.fromCharCode(c - 0x20) : name[i]
-  }
-  return mixed
 }

@@ -1,8 +1,6 @@
 /** What the machine says about names: resolv.conf and the hosts file, as text (resolv.conf(5), hosts(5)). */
 
-import { endpointOf, parseAddress, parseEndpoint } from '../bytes/address.ts'
-import type { Address } from '../bytes/address.ts'
-import { formatAddress } from '../bytes/address.ts'
+import { endpointOf, formatAddress, parseAddress, parseEndpoint } from '../bytes/address.ts'
 import { DNS_SERVERS } from '../limits.ts'
 import type { Endpoint } from '../runtime.ts'
 import { hostName } from './name.ts'
@@ -63,7 +61,7 @@ export function parseHosts(text: string): ReadonlyMap<string, HostsEntry> {
     const words = (hash === -1 ? line : line.slice(0, hash)).replace('\r', '').split(BLANKS)
     if (words[0] === '') words.shift()
     if (words.length < 2) continue
-    const address: Address | null = parseAddress(words[0])
+    const address = parseAddress(words[0])
     if (address === null) continue
     const shown = formatAddress(address)
     for (let i = 1; i < words.length; i++) {

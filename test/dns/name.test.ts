@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hostName, isLocalhost, labelsOf, lowerAscii } from '../../core/dns/name.ts'
+import { hostName, isLocalhost, labelsOf, lowerAscii, mixCase } from '../../core/dns/name.ts'
 import { encodePunycode } from '../../core/dns/punycode.ts'
 
 // RFC 3492 7.1, the samples (A) to (S), save those with capitals in the encoded part (they mark case, which we do not).
@@ -132,4 +132,12 @@ test('labelsOf() undoes escapes', () => {
     new Uint8Array([0, 255]),
   ])
   expect(labelsOf('')).toEqual([])
+})
+
+test('mixCase() changes letters alone, each by a bit of its own', () => {
+  const name = 'a1-b_c.xyz.test'
+  expect(mixCase(name, new Uint8Array(32))).toBe(name)
+  expect(mixCase(name, new Uint8Array(32).fill(0xff))).toBe('A1-B_C.XYZ.TEST')
+  expect(mixCase(name, new Uint8Array([0b0000_1001]))).toBe('A1-B_c.xyz.test')
+  expect(mixCase('a'.repeat(253), new Uint8Array(32).fill(0xff))).toBe('A'.repeat(253))
 })
