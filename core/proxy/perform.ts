@@ -126,6 +126,8 @@ async function responseHead(client: Client, connection: OriginConnection): Promi
   for (let interims = 0;;) {
     const event = messages.next()
     if (event.kind === 'need-data') {
+      // Between two messages an end is no failure to the parser; here an answer is owed.
+      if (messages.ended) throw new Failure('origin-left', 'it closed the connection without an answer')
       let pulled: IteratorResult<Uint8Array, void>
       try {
         pulled = await messages.pull()
