@@ -135,6 +135,7 @@ export class Server {
   }
 
   /** One connection after the other; while the listener is full, those that come wait in the system's queue. */
+  // deno-lint-ignore require-yield -- a coroutine like the others, whose own end is all it has to tell
   async *#accept(listener: Listener, context: ListenerContext): AsyncGenerator<void, void> {
     const { name, connections } = context.settings
     for (;;) {
