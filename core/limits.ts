@@ -38,6 +38,8 @@ export const RESOLUTION_DELAY = 50
 export const ATTEMPT_DELAY = 250
 /** Addresses of one name tried for one request. */
 export const ATTEMPTS = 12
+/** How often this machine's own addresses are looked up, milliseconds: interfaces come and go, and asking takes 0.1 ms. */
+export const LOCALS_CHECK = 10_000
 
 // Logs
 

@@ -10,6 +10,7 @@ import { Origins } from '../flow/origins.ts'
 import { Resolver } from '../flow/resolver.ts'
 import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
 import { httpDate } from '../http/reply.ts'
+import { LOCALS_CHECK } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
 import type { Pages } from './pages.ts'
 import { Upstreams } from './route.ts'
@@ -25,6 +26,7 @@ export class Proxy {
   readonly resolver: Resolver
   readonly origins: Origins
   readonly upstreams: Upstreams
+  readonly destinations: Destinations
   readonly pages: Pages
   /** The pseudonym in Via and Proxy-Status, by which a request that comes round again is known. */
   readonly name: string
@@ -35,9 +37,9 @@ export class Proxy {
   readonly responses: Filled<ResponseForwarding>
   /** Added to a clock time, gives milliseconds since 1970. Followed at each sweep, for the system's clock may be set. */
   epoch: number
-  readonly #destinations: Destinations
   readonly #report: (error: unknown) => void
   #date = ''
+  #localsDue: number
   #references = 0
 
   /** `report` is told of what was thrown and is no failure: a bug. */
@@ -52,8 +54,9 @@ export class Proxy {
     this.deadlines = new Deadlines(runtime.clock, shortestTime(settings))
     this.deadlines.listen(() => this.#swept())
     this.resolver = new Resolver(runtime, settings.dns)
-    this.#destinations = new Destinations(outgoing, runtime.addresses())
-    const dialler = new Dialler(runtime, this.resolver, this.#destinations, outgoing)
+    this.destinations = new Destinations(outgoing, runtime.addresses())
+    this.#localsDue = this.deadlines.now + LOCALS_CHECK
+    const dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)
     this.origins = new Origins(dialler, this.deadlines, outgoing)
     this.upstreams = new Upstreams(settings.upstream)
     this.name = http.name
@@ -115,6 +118,9 @@ export class Proxy {
   #swept(): void {
     this.#date = ''
     this.epoch = this.clock.date() - this.clock.now()
+    if (this.deadlines.now < this.#localsDue) return
+    this.#localsDue = this.deadlines.now + LOCALS_CHECK
+    this.destinations.refresh(this.runtime.addresses())
   }
 }
 

@@ -122,6 +122,7 @@ test('isLocalhost()', () => {
 })
 
 test('lowerAscii() leaves everything else alone', () => {
+  expect(lowerAscii('aZ')).toBe('az')
   expect(lowerAscii('aBc.XyZ-09_Ü\\065')).toBe('abc.xyz-09_Ü\\065')
 })
 
