@@ -5,7 +5,8 @@
  *  1. what is no IP address is refused;
  *  2. `deny` networks always win, also over an IPv4 address carried inside an IPv6 one;
  *  3. this machine's own addresses are refused, unless `allow_local` names them;
- *  4. everything else may be dialled.
+ *  4. this proxy's own listeners are refused even so: a request would come round (RFC 9110 7.6);
+ *  5. everything else may be dialled.
  */
 
 import {
@@ -20,7 +21,7 @@ import {
 } from '../bytes/address.ts'
 import type { OutgoingSettings, PortRange } from '../config/settings.ts'
 
-type Refusal = 'destination-refused' | 'local-refused'
+type Refusal = 'destination-refused' | 'local-refused' | 'loop'
 
 interface Exception {
   /** `null`: any address. */
@@ -64,6 +65,7 @@ export class Destinations {
   readonly #deny: readonly Network[]
   readonly #exceptions: readonly Exception[]
   #locals: ReadonlySet<string> = new Set()
+  readonly #listeners: { readonly address: Address; readonly port: number }[] = []
 
   /** `locals`: the addresses of this machine's interfaces. Throws a TypeError for a network that cannot be read. */
   constructor(outgoing: Pick<OutgoingSettings, 'deny' | 'allow_local'>, locals: readonly string[]) {
@@ -85,6 +87,12 @@ export class Destinations {
     this.#locals = set
   }
 
+  /** This proxy listens here; an address of all zeros is every address of this machine. */
+  listensOn(address: string, port: number): void {
+    const parsed = parseAddress(address)
+    if (parsed !== null) this.#listeners.push({ address: parsed, port })
+  }
+
   /** Why not to dial this address, or `null`. */
   refuses(address: string, port: number): Refusal | null {
     const outer = parseAddress(address)
@@ -96,7 +104,7 @@ export class Destinations {
     if (inner !== null && !this.#isLocal(outer) && this.#isLocal(inner) && !this.#excepted(inner, port)) {
       return 'local-refused'
     }
-    return null
+    return this.#isListener(outer, port) || (inner !== null && this.#isListener(inner, port)) ? 'loop' : null
   }
 
   /** The `deny` network that refuses this address, for the log, or `null`. */
@@ -118,6 +126,16 @@ export class Destinations {
   #isLocal(address: Address): boolean {
     for (const loopback of LOOPBACK) if (contains(loopback, address)) return true
     return this.#locals.has(key(address))
+  }
+
+  #isListener(address: Address, port: number): boolean {
+    for (const listener of this.#listeners) {
+      if (listener.port !== port) continue
+      const wide = key(listener.address) === '0.0.0.0' || key(listener.address) === '::'
+      const any = key(address) === '0.0.0.0' || key(address) === '::'
+      if (key(listener.address) === key(address) || ((wide || any) && this.#isLocal(address))) return true
+    }
+    return false
   }
 
   #excepted(address: Address, port: number): boolean {

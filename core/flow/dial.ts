@@ -82,6 +82,8 @@ const CONNECT_FAILURES: Partial<Record<SystemFailure['code'], FailureCode>> = {
 /** One dialling under way: lookups that come in, attempts that are open, and the first to succeed. */
 export class Race {
   readonly socket: Promise<Socket>
+  /** The last address that was tried, for the log; `null` before any was. */
+  tried: Endpoint | null = null
   readonly #dialler: Dialler
   readonly #destination: Destination
   readonly #timings: DialTimings
@@ -227,7 +229,9 @@ export class Race {
   }
 
   #attempt(of: Family, address: string): void {
-    const connecting = this.#dialler.connect(address, of, this.#destination.port)
+    const { port } = this.#destination
+    const connecting = this.#dialler.connect(address, of, port)
+    this.tried = { family: of, address, port }
     this.#open.add(connecting)
     connecting.socket.then(
       (socket) => {

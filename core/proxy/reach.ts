@@ -19,6 +19,10 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     throw error
   } finally {
     client.race = null
+    if (race.tried !== null) {
+      record.origin = race.tried
+      record.hierarchy = 'HIER_DIRECT'
+    }
     record.dns = timings.dns
     record.connect = timings.connect
   }

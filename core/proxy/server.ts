@@ -128,6 +128,7 @@ export class Server {
         throw cannotListen(settings.name, at, error)
       }
       this.#listeners.push(listener)
+      if (listener.at.family !== 'unix') this.#proxy.destinations.listensOn(listener.at.address, listener.at.port)
       const where = { name: settings.name, address: formatEndpoint(listener.at) }
       this.#log.info('listener {name} listening on {address}', where)
       this.#tasks.run(this.#accept(listener, context), () => undefined)

@@ -155,3 +155,27 @@ test('a network that cannot be read is never ignored', () => {
   expect(() => destinations(['10.0.0.0/33'])).toThrow(TypeError)
   expect(() => destinations([], ['nonsense:80'])).toThrow(TypeError)
 })
+
+describe('listeners of this proxy', () => {
+  const destinations = new Destinations({ deny: [], allow_local: [{ address: '*', ports: null }] }, ['192.0.2.1'])
+  destinations.listensOn('127.0.0.1', 3128)
+  destinations.listensOn('0.0.0.0', 3129)
+  destinations.listensOn('::1', 3130)
+
+  const table: readonly [string, number, string | null][] = [
+    ['127.0.0.1', 3128, 'loop'],
+    ['::ffff:127.0.0.1', 3128, 'loop'],
+    ['127.0.0.1', 3127, null],
+    ['127.0.0.2', 3128, null],
+    ['0.0.0.0', 3128, 'loop'],
+    ['127.0.0.2', 3129, 'loop'],
+    ['192.0.2.1', 3129, 'loop'],
+    ['192.0.2.2', 3129, null],
+    ['::1', 3130, 'loop'],
+    ['127.0.0.1', 3130, null],
+    ['64:ff9b::7f00:1', 3128, 'loop'],
+  ]
+  test.each(table)('%s port %i: %s', (address, port, refusal) => {
+    expect(destinations.refuses(address, port)).toBe(refusal)
+  })
+})
