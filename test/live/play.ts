@@ -258,7 +258,7 @@ function expectation(lines: readonly string[], values: Readonly<Record<string, s
   for (const line of named.filter((text) => !text.startsWith('!'))) {
     const colon = line.indexOf(':')
     if (colon < 1) throw new Error(`"${line}" expects no field`)
-    present.push([line.slice(0, colon), line.slice(colon + 1).trim()])
+    present.push([line.slice(0, colon), line.slice(colon + 1).replace(/^ +/, '')])
   }
   return {
     start: unescaped(filled(start, values)),

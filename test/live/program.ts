@@ -81,17 +81,20 @@ export class Program {
   #wake: (() => void)[] = []
   #partial = ''
   #errorsRead = 0
+  #watcher: ChildProcess | null = null
 
   private constructor(child: ChildProcess, folder: string) {
     this.child = child
     this.folder = folder
     running.add(child)
+    if (child.pid !== undefined) this.#watch(child.pid)
     child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#heardOutput(text))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heardErrors(text))
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (code, signal) => {
         running.delete(child)
+        this.#watcher?.kill('SIGKILL')
         this.ended = { code, signal }
         this.#changed()
         resolve(this.ended)
@@ -127,6 +130,15 @@ export class Program {
       throw problem
     }
     return program
+  }
+
+  /** Should the tests be killed themselves, this ends the program: its input then ends, whatever the way. */
+  #watch(pid: number): void {
+    this.#watcher = spawn('sh', ['-c', 'read -r _; kill -KILL "$0"', String(pid)], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    this.#watcher.unref()
+    this.#watcher.once('error', () => this.#watcher = null)
   }
 
   #changed(): void {
