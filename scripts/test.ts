@@ -31,7 +31,7 @@ const COLOR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { FORCE_COLOR: '0', 
  * What may be skipped in CI. A test that is skipped says why in its title; here stands the reason it gives, and why nothing can be
  * done about it.
  */
-const ALLOWED_SKIPS: readonly { readonly runtime: Runtime; readonly reason: string; readonly because: string }[] = [
+const ALLOWED_SKIPS: readonly { readonly runtime?: Runtime; readonly reason: string; readonly because: string }[] = [
   {
     runtime: 'deno',
     reason: 'Deno cannot set SO_LINGER',
@@ -52,6 +52,18 @@ const ALLOWED_SKIPS: readonly { readonly runtime: Runtime; readonly reason: stri
     runtime: 'deno',
     reason: 'Deno does not connect its UDP sockets',
     because: 'a name server that is not there is noticed by the time limit instead',
+  },
+  {
+    reason: 'its paths are in no folder',
+    because: 'the memory machine has no file system under its unix-domain sockets',
+  },
+  {
+    reason: 'it needs no kernel to make a connect hang',
+    because: 'the memory machine is told to let one hang, and has a test of that',
+  },
+  {
+    reason: 'it has no descriptors',
+    because: 'the memory machine has objects, which the collector takes',
   },
 ]
 
@@ -159,7 +171,7 @@ function perform(run: Run, file: string): Promise<{ code: number | null; late: b
 }
 
 const allowed = (runtime: Runtime) => (title: string): boolean =>
-  !process.env.CI || ALLOWED_SKIPS.some((skip) => skip.runtime === runtime && title.includes(skip.reason))
+  !process.env.CI || ALLOWED_SKIPS.some((skip) => (skip.runtime ?? runtime) === runtime && title.includes(skip.reason))
 
 async function test(run: Run): Promise<Outcome> {
   console.log(`\n== ${run.kinds.join(', ')} on ${run.runtime}`)
