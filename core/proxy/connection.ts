@@ -39,11 +39,11 @@ export async function* converse(client: Client): AsyncGenerator<ExchangeRecord, 
   }
 }
 
-/** One connection too many of one client: told so, and closed. */
-export async function* turnAway(client: Client): AsyncGenerator<ExchangeRecord, void> {
+/** One connection too many: told so, and closed. `why` names the limit. */
+export async function* turnAway(client: Client, why: string): AsyncGenerator<ExchangeRecord, void> {
   try {
     client.begin(null)
-    await refuse(client, new Failure('too-many-connections', `${client.record.client} has its share already`))
+    await refuse(client, new Failure('too-many-connections', why))
     client.finish()
     yield client.record
     await linger(client)

@@ -10,35 +10,22 @@ export class ListenerContext {
   readonly clients = new Set<Client>()
   /** Connections by client address, kept only where they are limited. */
   readonly #byAddress = new Map<string, number>()
-  /** Woken when a connection ends, for an accept that waits for a place. */
-  #freed: (() => void) | null = null
-
   constructor(settings: ListenerSettings) {
     this.settings = settings
     this.limits = { ...HEAD_LIMITS, size: settings.head_size }
   }
 
-  get full(): boolean {
-    return this.settings.connections !== 0 && this.clients.size >= this.settings.connections
-  }
-
-  /** Settles when there is a place again. One may wait. */
-  place(): Promise<void> {
-    if (!this.full) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#freed = resolve
-    })
-  }
-
-  /** @returns false when this client address has as many connections as it may. */
-  admit(client: Client): boolean {
-    const limit = this.settings.connections_per_client
+  /** Count a connection. @returns what is wrong with it when there are as many already as there may be, else ''. */
+  admit(client: Client): string {
+    const { connections, connections_per_client } = this.settings
     this.clients.add(client)
-    if (limit === 0) return true
+    const full = connections !== 0 && this.clients.size > connections
+    if (connections_per_client === 0) return full ? `${connections} in all` : ''
     const address = client.record.client
     const count = (this.#byAddress.get(address) ?? 0) + 1
     this.#byAddress.set(address, count)
-    return count <= limit
+    if (full) return `${connections} in all`
+    return count > connections_per_client ? `${connections_per_client} from ${address}` : ''
   }
 
   dismiss(client: Client): void {
@@ -49,13 +36,5 @@ export class ListenerContext {
       if (count === 0) this.#byAddress.delete(address)
       else this.#byAddress.set(address, count)
     }
-    this.release()
-  }
-
-  /** Wake an accept that waits for a place. */
-  release(): void {
-    const freed = this.#freed
-    this.#freed = null
-    freed?.()
   }
 }

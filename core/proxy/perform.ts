@@ -12,7 +12,7 @@ import { INTERIM_COUNT } from '../limits.ts'
 import { answerItself } from './answer.ts'
 import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
-import { reach } from './reach.ts'
+import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
 import { route } from './route.ts'
 
@@ -54,7 +54,7 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
   const origin = route(client, target)
   let connection = proxy.origins.take(origin)
   record.reused = connection !== null
-  if (connection === null) connection = await reach(client, origin)
+  if (connection === null) connection = await reachOne(client, origin, target)
   let response: Head
   for (;;) {
     client.connection = connection
@@ -73,7 +73,7 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
       if (!mayRetry(client, connection, head, error)) throw error
       client.release(false)
       record.reused = false
-      connection = await reach(client, origin)
+      connection = await reachOne(client, origin, target)
     }
   }
   if (response.status === 101) return await openTunnel(client, connection, head, response)

@@ -1,8 +1,11 @@
 /** From an origin to a connection to it. */
 
+import { Failure } from '../failure.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
+import type { Target } from '../http/target.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
+import { route } from './route.ts'
 
 /** A new connection to `origin`, noted on the client and in the record. @throws Failure as {@link Dialler.reach} does. */
 export async function reach(client: Client, origin: Origin): Promise<OriginConnection> {
@@ -33,4 +36,18 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
   const connection = proxy.origins.connection(socket, origin)
   client.connection = connection
   return connection
+}
+
+/** The same; in reverse mode a server that cannot be reached is followed by the next one of its site, each tried once. */
+export async function reachOne(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
+  const servers = origin.guarded ? 1 : client.proxy.upstreams.count(target.host)
+  for (let tried = 1;; tried++) {
+    try {
+      return await reach(client, origin)
+    } catch (error) {
+      if (tried >= servers || client.late !== null) throw error
+      if (!(error instanceof Failure) || error.who !== 'origin') throw error
+      origin = route(client, target)
+    }
+  }
 }

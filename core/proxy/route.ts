@@ -50,6 +50,11 @@ export class Upstreams {
     return this.#default
   }
 
+  /** How many servers a site has. */
+  count(host: string): number {
+    return this.find(host)?.servers.length ?? 0
+  }
+
   /** The server whose turn it is. @throws Failure no-upstream */
   server(host: string): Server {
     const upstream = this.find(host)

@@ -93,12 +93,14 @@ export class Server {
     for (const problem of pages.problems) this.#log.warning('a page is not used: {problem}', { problem })
     this.#proxy = new Proxy(runtime, this.#settings, pages, (error) => this.#bug(error))
     this.#undo.push(runtime.clock.every(LOG_FLUSH_PERIOD, () => this.#flushLogs()))
-    for (const settings of listener) await this.#listen(settings)
+    // Before anybody can know that it runs: a signal that comes early stops it in good order, too.
     this.#on('SIGTERM', () => this.#drain('SIGTERM', this.#settings.service.drain_timeout))
     this.#on('SIGINT', () => this.#drain('SIGINT', this.#settings.service.drain_timeout))
     this.#on('SIGQUIT', () => this.#drain('SIGQUIT', 0))
     this.#on('SIGHUP', () => void this.#reopenLogs())
     this.#on('SIGUSR1', () => void this.#reopenLogs())
+    for (const settings of listener) await this.#listen(settings)
+    await this.#writePid()
   }
 
   /** What is left is let go of, the logs last. */
@@ -113,10 +115,19 @@ export class Server {
     await this.#diagnostics?.close()
   }
 
+  async #writePid(): Promise<void> {
+    const { pid_file } = this.#settings.service
+    if (pid_file === '') return
+    const text = new TextEncoder().encode(`${this.#runtime.pid}\n`)
+    await opened(pid_file, 'service.pid_file', () => this.#runtime.files.write(pid_file, text))
+    this.#undo.push(() => void this.#runtime.files.remove(pid_file).catch(() => undefined))
+  }
+
   async #listen(settings: ListenerSettings): Promise<void> {
     const context = new ListenerContext(settings)
     this.#contexts.push(context)
     for (const address of settings.address) {
+      if (this.#draining) return
       const at = parseEndpoint(address, PROXY_PORT)
       if (at === null) {
         throw new StartFailure(UNAVAILABLE, `listener.${settings.name}.address: "${address}" is no address`)
@@ -131,28 +142,14 @@ export class Server {
       if (listener.at.family !== 'unix') this.#proxy.destinations.listensOn(listener.at.address, listener.at.port)
       const where = { name: settings.name, address: formatEndpoint(listener.at) }
       this.#log.info('listener {name} listening on {address}', where)
-      this.#tasks.run(this.#accept(listener, context), () => undefined)
-    }
-  }
-
-  /** One connection after the other; while the listener is full, those that come wait in the system's queue. */
-  // deno-lint-ignore require-yield -- a coroutine like the others, whose own end is all it has to tell
-  async *#accept(listener: Listener, context: ListenerContext): AsyncGenerator<void, void> {
-    const { name, connections } = context.settings
-    for (;;) {
-      if (context.full) {
-        this.#log.warning('listener {name} is full, {connections} connections; others wait', { name, connections })
-        while (context.full && !this.#draining) await context.place()
-      }
-      const accepted = await listener.next()
-      if (accepted.done === true) return
-      this.#welcome(accepted.value, context)
+      this.#tasks.run(listener, (socket) => this.#welcome(socket, context))
     }
   }
 
   #welcome(socket: Socket, context: ListenerContext): void {
     const client = new Client(this.#proxy, context, socket)
-    this.#tasks.run(context.admit(client) ? converse(client) : turnAway(client), this.#record)
+    const full = context.admit(client)
+    this.#tasks.run(full === '' ? converse(client) : turnAway(client, full), this.#record)
   }
 
   /** Stop listening, and wait for what is in flight: `limit` milliseconds at most, 0 for as long as it takes. */
@@ -167,7 +164,6 @@ export class Server {
     for (const listener of this.#listeners) listener.close()
     let busy = 0
     for (const context of this.#contexts) {
-      context.release()
       for (const client of context.clients) {
         if (client.waits !== 'request') busy++
         client.drain()
