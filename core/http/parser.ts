@@ -223,7 +223,6 @@ export class HttpParser {
   #startHead(): MessageEvent {
     if (this.#kind === 'request') this.#skipLines()
     if (this.#at >= this.#to) return this.#say('need-data')
-    if (this.#lineCr) throw new Failure('bad-request', 'a CR without LF')
     const head = takeHead()
     this.#head = head
     const base = this.#at

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { latin1, toBytes } from '../../core/bytes/ascii.ts'
-import { giveHead, NO_HEAD, takeHead } from '../../core/http/head.ts'
+import { giveHead, type Head, NO_HEAD, takeHead } from '../../core/http/head.ts'
 import { HttpParser } from '../../core/http/parser.ts'
 
 const get = (path: string): string => `GET /${path} HTTP/1.1\r\nHost: h\r\n\r\n`
@@ -124,15 +124,22 @@ test('heads are pooled, and a large one is not kept', () => {
 
 test('a head used before has nothing left of its last message', () => {
   const parser = new HttpParser('request')
-  parser.feed(
-    toBytes('POST /long HTTP/1.0\r\nConnection: x-a, upgrade\r\nUpgrade: a\r\nX-A: b\r\nContent-Length: 0\r\n\r\n'),
-  )
-  parser.next()
-  parser.next()
+  const first =
+    'POST /long HTTP/1.1\r\nHost: h\r\nConnection: x-a, upgrade\r\nUpgrade: a\r\nX-A: b\r\nTE: trailers\r\n' +
+    'Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx'
+  parser.feed(toBytes(first))
+  const used = parser.next().head
+  const told = (
+    head: Head,
+  ): unknown[] => [head.framing, head.length, head.upgrade, head.expectContinue, head.trailersWelcome]
+  expect(told(used)).toEqual(['length', 1, true, true, true])
+  while (parser.next().kind !== 'end');
   parser.restart()
   parser.feed(toBytes('GET / HTTP/1.1\r\nA: b\r\nHost: h\r\n\r\n'))
   const { head } = parser.next()
-  expect([head.framing, head.upgrade, head.count, [...head.cut.subarray(0, 2)]]).toEqual(['none', false, 2, [0, 0]])
+  expect(head).toBe(used)
+  expect(told(head)).toEqual(['none', 0, false, false, false])
+  expect([head.count, [...head.cut.subarray(0, 2)]]).toEqual([2, [0, 0]])
 })
 
 test('a failure is thrown again, and release ends everything', () => {
