@@ -154,6 +154,8 @@ export function streams(runtime: Runtime, skips: Skips): void {
     })
 
     check('settles a clogged write only when the peer reads', async ({ client, server }) => {
+      // Once pulled, a machine that pushes is under way: it must be paused.
+      await turns({ client, server }, 2)
       const { sent, pending } = await clog(runtime, client)
       expect(await settles(runtime, pending)).toBe(false)
       expect(await receive(server, sent)).toBe(sent)
