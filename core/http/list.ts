@@ -43,13 +43,3 @@ export class List {
     }
   }
 }
-
-/** The members of a list as text, without the empty ones. */
-export function splitList(text: string): string[] {
-  const members: string[] = []
-  for (const member of text.split(',')) {
-    const trimmed = member.replace(/^[ \t]+|[ \t]+$/g, '')
-    if (trimmed !== '') members.push(trimmed)
-  }
-  return members
-}

@@ -411,6 +411,7 @@ describe('9110 7.6.3: hasVia', () => {
     'Via: 1.1 fred (exaproxy)\r\n',
     'Via: 1.1 fred (1.1 exaproxy, 1.1 exaproxy)\r\n',
     'Via: 1.1 fred (1.1, 1.1 exaproxy\r\n',
+    'Via: 1.1 fred (\\), 1.1 exaproxy)\r\n',
     'Via: exaproxy 1.1\r\n',
     'X-Via: 1.1 exaproxy\r\n',
     'Via: 1.1 exaproxy:80\r\n',
