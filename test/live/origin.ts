@@ -13,6 +13,8 @@ export class OriginConnection extends Wire {
 
   /** The next request, whole; null when the peer finished. */
   async request(): Promise<Message | null> {
+    // A kept connection may be idle for as long as it likes; only a request that has begun has to go on.
+    while (this.unread.length === 0 && this.state === 'open') await this.change()
     const request = await this.message('request')
     if (request !== null) this.requests.push(request)
     return request

@@ -176,7 +176,8 @@ export class Play {
     const client = this.#isClient(step.actor)
     const wire = client ? await this.#speaker(step.actor) : await this.#spoken(step.actor)
     const kind = wanted.flags.has('no body') ? 'bodiless' : client ? 'response' : 'request'
-    const message = await wire.head(kind)
+    let message = await wire.head(kind)
+    while (wanted.flags.has('final') && /^HTTP\/1\.1 1/.test(message?.line ?? '')) message = await wire.head(kind)
     if (message === null) throw new Error(`no message came: the connection ended (${wire.state}), not ${wanted.start}`)
     this.#last.set(step.actor, { wire, message })
     startsAs(message.line, wanted.start, client)

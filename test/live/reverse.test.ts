@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { answering, Origin } from './origin.ts'
 import { Program } from './program.ts'
 import { RawClient } from './raw.ts'
-import { statusOf, valueOf } from './wire.ts'
+import { statusOf, valueOf, valuesOf } from './wire.ts'
 
 let origins: Origin[]
 let program: Program
@@ -77,6 +77,21 @@ test('of two servers the one that lives answers', async () => {
     const answer = await client.ask('GET / HTTP/1.1\r\nHost: site.test\r\n\r\n')
     expect([statusOf(answer), answer.body.toString()]).toEqual([200, 'alive'])
   }
+})
+
+test('one proxy behind another is no loop', async () => {
+  using origin = await Origin.listen(answering('behind two'))
+  const before = (server: string) =>
+    Program.start({
+      listener: { www: { mode: 'reverse', address: '127.0.0.1:0' } },
+      upstream: { one: { hosts: ['*'], servers: [server] } },
+    })
+  await using inner = await before(origin.authority)
+  await using outer = await before(`127.0.0.1:${inner.port('www')}`)
+  using client = await RawClient.connect(outer.port('www'))
+  const answer = await client.ask('GET / HTTP/1.1\r\nHost: site.test\r\n\r\n')
+  expect([statusOf(answer), answer.body.toString()]).toEqual([200, 'behind two'])
+  expect(new Set(valuesOf(answer, 'via')).size).toBe(2)
 })
 
 test('one program listens both ways at once', async () => {
