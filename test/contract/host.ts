@@ -160,12 +160,20 @@ export function host(runtime: Runtime, skips: Skips): void {
     const options = ['--bundle', '--platform=node', '--format=esm', `--outfile=${script}`, '--log-level=warning']
     execFileSync(file('node_modules/.bin/esbuild'), options, { input, cwd: file('.') })
     const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
+    const command = [process.execPath, ...flags, script]
+    const started: Child[] = []
+    const start = (words: readonly string[]): Child => {
+      const child = runtime.spawn(words)
+      started.push(child)
+      return child
+    }
     try {
-      const command = [process.execPath, ...flags, script]
-      await work(Object.assign((...words: string[]) => runtime.spawn([...command, ...words]), {
-        limited: (files: number) => runtime.spawn(['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...command]),
+      await work(Object.assign((...words: string[]) => start([...command, ...words]), {
+        limited: (files: number) => start(['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...command]),
       }))
     } finally {
+      // Also those of a check that failed.
+      for (const child of started) child.kill('SIGKILL')
       await files.remove(script)
     }
   }
