@@ -194,6 +194,12 @@ const http = z.strictObject({
     'A folder whose files replace the built-in pages: the failure’s name, the status or "error", then .html or .txt, as ' +
       'name-not-found.html, 502.txt, error.html. Empty: none.',
   ),
+  loose_targets: option(
+    kind.flag,
+    false,
+    'Let through what browsers leave raw in a URL although RFC 3986 forbids it: ^ ` { | } and bytes above 0x7f. Off: such ' +
+      'a request is answered 400. Some sites of plain HTTP need it; what it lets through, origins may read differently.',
+  ),
   transparent: option(
     kind.flag,
     false,

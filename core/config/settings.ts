@@ -75,6 +75,8 @@ export interface HttpSettings {
   readonly methods: readonly string[]
   /** Upgrade tokens let through, lower case. */
   readonly upgrades: readonly string[]
+  /** Let through what browsers leave raw in targets although RFC 3986 forbids it. */
+  readonly loose_targets: boolean
   /** A folder whose files replace the built-in pages; empty: none. */
   readonly pages: string
   /** Reveal nothing: no Via, no X-Forwarded-For, no Forwarded, no product name in pages. */

@@ -42,7 +42,11 @@ export interface Target {
   /** Path and query; may be empty or start with "?" in absolute form; the asterisk itself in asterisk form. */
   pathStart: number
   pathEnd: number
+  /** The name that `host` was made of, as it was written: a client that asks the same host again costs no second look. */
+  known: Uint8Array
 }
+
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 export function newTarget(): Target {
   return {
@@ -58,6 +62,7 @@ export function newTarget(): Target {
     authorityEnd: 0,
     pathStart: 0,
     pathEnd: 0,
+    known: NOTHING,
   }
 }
 
@@ -139,6 +144,7 @@ function fromHost(head: Head, into: Target, form: 'origin' | 'asterisk'): Target
   // No http URI is without a host (RFC 9110 4.2.1); only HTTP/1.0 may leave it to us to know which one is meant.
   if (index < 0) {
     into.host = ''
+    into.known = NOTHING
     into.port = 80
     into.hostStart =
       into.hostEnd =
@@ -173,13 +179,18 @@ function authority(bytes: Uint8Array, from: number, to: number, into: Target, ba
     while (hostEnd < to && bytes[hostEnd] !== CLOSE) hostEnd++
     if (hostEnd >= to) throw new Failure(bad, 'a bracket without its other one')
     into.host = sixth(bytes, from + 1, hostEnd, bad)
+    into.known = NOTHING
     hostEnd++
   } else {
     while (hostEnd < to && (CLASS[bytes[hostEnd]] & NAME) !== 0) hostEnd++
     if (hostEnd < to && bytes[hostEnd] !== COLON) {
       throw new Failure(bad, `the host has a byte ${bytes[hostEnd]}`)
     }
-    into.host = hostName(bytes, from, hostEnd, bad)
+    if (!isKnown(bytes, from, hostEnd, into.known)) {
+      into.known = NOTHING
+      into.host = hostName(bytes, from, hostEnd, bad)
+      into.known = bytes.slice(from, hostEnd)
+    }
   }
   into.authorityStart = from
   into.authorityEnd = to
@@ -195,6 +206,15 @@ function authority(bytes: Uint8Array, from: number, to: number, into: Target, ba
   const port = to - into.portStart > 5 ? -1 : parseDecimal(bytes, into.portStart, to)
   if (port < 1 || port > 65_535) throw new Failure(bad, 'the port is not a number from 1 to 65535')
   into.port = port
+}
+
+function isKnown(bytes: Uint8Array, from: number, to: number, known: Uint8Array): boolean {
+  const size = to - from
+  if (size === 0 || known.length !== size) return false
+  for (let i = 0; i < size; i++) {
+    if (bytes[from + i] !== known[i]) return false
+  }
+  return true
 }
 
 /** The inside of brackets: an IPv6 address. Zones mean something on this machine only, and IPvFuture means nothing yet. */

@@ -10,9 +10,9 @@ export class ListenerContext {
   readonly clients = new Set<Client>()
   /** Connections by client address, kept only where they are limited. */
   readonly #byAddress = new Map<string, number>()
-  constructor(settings: ListenerSettings) {
+  constructor(settings: ListenerSettings, looseTargets: boolean) {
     this.settings = settings
-    this.limits = { ...HEAD_LIMITS, size: settings.head_size }
+    this.limits = { ...HEAD_LIMITS, size: settings.head_size, looseTargets }
   }
 
   /** Count a connection. @returns what is wrong with it when there are as many already as there may be, else ''. */

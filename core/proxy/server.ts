@@ -124,7 +124,7 @@ export class Server {
   }
 
   async #listen(settings: ListenerSettings): Promise<void> {
-    const context = new ListenerContext(settings)
+    const context = new ListenerContext(settings, this.#settings.http.loose_targets)
     this.#contexts.push(context)
     for (const address of settings.address) {
       if (this.#draining) return

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { latin1 } from '../../core/bytes/ascii.ts'
 import { Failure } from '../../core/failure.ts'
-import { parseTarget, type Target } from '../../core/http/target.ts'
+import { newTarget, parseTarget, type Target } from '../../core/http/target.ts'
 import { headOf } from './tools.ts'
 
 interface Written {
@@ -301,4 +301,19 @@ test('a target can be read into the same object again', () => {
   const again = parseTarget(headOf('request', 'GET /x HTTP/1.1\r\nHost: b\r\n\r\n'), into)
   expect(again).toBe(into)
   expect(again).toEqual(parseTarget(headOf('request', 'GET /x HTTP/1.1\r\nHost: b\r\n\r\n')))
+})
+
+describe('a target that is read into again', () => {
+  const hosts = ['a.test', 'A.test', 'b.test', '127.1', '[::1]', 'a.test', 'a.test.', '127.0.0.1', 'a.test']
+  test('says of each host what a new one says', () => {
+    const again = newTarget()
+    for (const host of [...hosts, ...hosts]) {
+      for (const port of ['', ':8080', ':']) {
+        const text = `GET http://${host}${port}/p HTTP/1.1\r\nHost: ${host}${port}\r\n\r\n`
+        const fresh = parseTarget(headOf('request', text))
+        const reused = parseTarget(headOf('request', text), again)
+        expect({ ...reused, known: 0 }).toEqual({ ...fresh, known: 0 })
+      }
+    }
+  })
 })

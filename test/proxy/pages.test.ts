@@ -18,6 +18,7 @@ const settings = (changes: Partial<HttpSettings> = {}): HttpSettings => ({
   expect: true,
   methods: [],
   upgrades: [],
+  loose_targets: false,
   pages: '',
   transparent: false,
   ...changes,
