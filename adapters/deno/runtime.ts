@@ -3,11 +3,12 @@ import process from 'node:process'
 import type { Runtime } from '../../core/runtime.ts'
 import { clock } from '../shared/clock.ts'
 import { datagram } from '../shared/datagram.ts'
-import { errors, files, output } from '../shared/files.ts'
+import { files } from '../shared/files.ts'
 import { addresses, exit, host, memory, random, signal } from '../shared/host.ts'
 import { spawn } from './child.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
+import { errors, output } from './standard.ts'
 
 export const runtime: Runtime = {
   name: 'deno',

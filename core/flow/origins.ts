@@ -18,6 +18,8 @@ export class OriginConnection implements Timed {
   /** Requests sent on it. */
   requests = 0
   kept = false
+  /** It carries somebody's login (RFC 4559 6), so that it is never given to another client. */
+  login = false
   readonly #origins: Origins
   readonly #stirred = (): void => {
     // Bytes nobody asked for, the end, or a reset: of no use any more, and never to be taken for an answer (RFC 9112 9.2).

@@ -64,6 +64,8 @@ export class Client implements Timed {
   /** The origin of the last exchange, which is usually that of the next. */
   origin: Origin | null = null
   connection: OriginConnection | null = null
+  /** A connection that carries this client's login, for nobody else (RFC 4559 6). It waits for its next request. */
+  bound: OriginConnection | null = null
   race: Race | null = null
   upload: Upload | null = null
   /** Settles when the upload has come to its end, good or bad. */
@@ -174,7 +176,7 @@ export class Client implements Timed {
 
   /** While the origin takes its time, hear of a client that breaks off: nobody else reads from it then. */
   swept(): void {
-    if (this.waits !== 'response' && this.waits !== 'connect') return
+    if (this.waits !== 'response' && this.waits !== 'connect' && this.waits !== 'origin') return
     if (this.messages.watched || this.messages.ended || this.messages.parser.buffered) return
     if (this.upload !== null && !this.upload.done) return
     this.messages.watch(nothing, this.#left)
@@ -191,6 +193,7 @@ export class Client implements Timed {
     if (!this.reusable) return false
     this.upload = null
     this.uploading = null
+    this.late = null
     this.messages.parser.restart()
     return true
   }
@@ -200,8 +203,22 @@ export class Client implements Timed {
     const connection = this.connection
     if (connection === null) return
     this.connection = null
-    if (keep) this.proxy.origins.give(connection)
-    else this.proxy.origins.discard(connection)
+    if (!keep) this.proxy.origins.discard(connection)
+    else if (connection.login) this.#bind(connection)
+    else this.proxy.origins.give(connection)
+  }
+
+  /** A kept connection to `origin`: this client's own, or anybody's. */
+  take(origin: Origin): OriginConnection | null {
+    const { bound } = this
+    if (bound === null || bound.origin !== origin) return this.proxy.origins.take(origin)
+    this.bound = null
+    return bound
+  }
+
+  #bind(connection: OriginConnection): void {
+    if (this.bound !== null) this.proxy.origins.discard(this.bound)
+    this.bound = connection
   }
 
   /** All of it, at once. Safe to call twice. */
@@ -211,6 +228,7 @@ export class Client implements Timed {
     this.proxy.deadlines.remove(this)
     this.race?.cancel(new Failure('client-left'))
     this.release(false)
+    if (this.bound !== null) this.proxy.origins.discard(this.bound)
     this.outbox.discard()
     this.socket.close()
   }

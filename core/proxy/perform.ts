@@ -6,6 +6,7 @@ import type { OriginConnection } from '../flow/origins.ts'
 import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
+import { bindsLogin } from '../http/login.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
@@ -52,7 +53,7 @@ function failureOf(client: Client, error: unknown): Failure {
 async function forward(client: Client, head: Head, target: Target): Promise<boolean> {
   const { proxy, record } = client
   const origin = route(client, target)
-  let connection = proxy.origins.take(origin)
+  let connection = client.take(origin)
   record.reused = connection !== null
   if (connection === null) connection = await reachOne(client, origin, target)
   let response: Head
@@ -177,6 +178,7 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
   const { messages } = connection
   record.response = response
   record.status = response.status
+  if (bindsLogin(head, response)) connection.login = true
   const old = head.minor === 0
   const chunked = !old && (response.framing === 'chunked' || response.framing === 'close')
   client.endsWithConnection = old && (response.framing === 'chunked' || response.framing === 'close')
