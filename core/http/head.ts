@@ -1,13 +1,14 @@
 /** The head of a message: its bytes as they came, and an index into them. */
 
+import { copy } from '../bytes/copy.ts'
 import { equals, equalsIgnoreCase, latin1 } from '../bytes/ascii.ts'
 import type { FieldId } from './fields.ts'
 
 /** How the end of a body is known (RFC 9112 6.3). `close`, of responses only: when the origin closes. */
 export type Framing = 'none' | 'length' | 'chunked' | 'close'
 
-/** What a new head has room for. Requests of browsers have some 600 bytes and 15 fields. */
-const BYTES = 1024
+/** What a new head has room for: requests of browsers have some 600 bytes and 15 fields, responses come with their body. */
+const BYTES = 2048
 const FIELDS = 32
 /** A head that grew past this is not worth keeping memory for. */
 const POOLED_BYTES = 8192
@@ -132,7 +133,7 @@ export class Head {
       bytes.set(this.bytes.subarray(0, this.filled))
       this.bytes = bytes
     }
-    this.bytes.set(from.subarray(start, end), this.filled)
+    copy(this.bytes, this.filled, from, start, end)
     this.filled = filled
   }
 
