@@ -22,7 +22,7 @@ export interface Destination {
   family: Family | 0
 }
 
-/** How long each step took, milliseconds. */
+/** How long each step took, milliseconds; -1 for one that was not taken. */
 export interface DialTimings {
   dns: number
   connect: number
@@ -46,9 +46,8 @@ export class Dialler {
   }
 
   /**
-   * A socket to one of the addresses of `destination`; adds to `timings`. `cancelled` is asked when it matters: once it
-   * says true, what is under way is given up.
-   * @throws Failure of the phases decide, resolve and connect.
+   * Begin to connect to one of the addresses of `destination`. The socket of the race rejects with a Failure of the phases
+   * decide, resolve and connect; `timings` are filled in by then.
    */
   reach(destination: Destination, timings: DialTimings): Race {
     return new Race(this, destination, timings)
@@ -97,7 +96,7 @@ export class Race {
   #lookups = 0
   #attempts = 0
   #turn = 0
-  #connectBegan = 0
+  #connectBegan = -1
   #mayStart = false
   #over = false
   #attemptTimer: (() => void) | null = null
@@ -138,17 +137,10 @@ export class Race {
     this.#lookups = this.#order.length
     for (const each of this.#order) {
       const cached = resolver.cached(host, each)
+      // What is thrown on the way is a bug, and ends the race as one.
       if (cached !== null) this.#answered(each, cached)
+      else resolver.lookup(host, each).then((found) => this.#answered(each, found)).catch((e) => this.#unanswered(e))
     }
-    for (const each of this.#order) {
-      if (this.#over) return
-      if (resolver.cached(host, each) !== null) continue
-      resolver.lookup(host, each).then(
-        (addresses) => this.#answered(each, addresses),
-        (error) => this.#unanswered(error),
-      )
-    }
-    if (this.#lookups === 0) this.#advance()
   }
 
   #answered(of: Family, addresses: readonly string[]): void {
@@ -220,7 +212,7 @@ export class Race {
 
   #firstAttempt(): void {
     const now = this.#dialler.runtime.clock.now()
-    this.#timings.dns += now - this.#began
+    this.#timings.dns = now - this.#began
     this.#connectBegan = now
     this.#after(this.#dialler.outgoing.connect_timeout, () => {
       this.#unreached = new Failure('connect-timeout', this.#words('no answer'))
@@ -230,8 +222,15 @@ export class Race {
 
   #attempt(of: Family, address: string): void {
     const { port } = this.#destination
-    const connecting = this.#dialler.connect(address, of, port)
     this.tried = { family: of, address, port }
+    let connecting: Connecting
+    try {
+      connecting = this.#dialler.connect(address, of, port)
+    } catch (error) {
+      this.#finish()
+      this.#reject(error)
+      return
+    }
     this.#open.add(connecting)
     connecting.socket.then(
       (socket) => {
@@ -292,8 +291,8 @@ export class Race {
     if (this.#over) return
     this.#over = true
     const now = this.#dialler.runtime.clock.now()
-    if (this.#connectBegan === 0) this.#timings.dns += now - this.#began
-    else this.#timings.connect += now - this.#connectBegan
+    if (this.#connectBegan < 0) this.#timings.dns = now - this.#began
+    else this.#timings.connect = now - this.#connectBegan
     for (const stop of this.#timers) stop()
     for (const connecting of this.#open) connecting.cancel()
   }

@@ -31,6 +31,8 @@ export class Outbox {
   sent = 0
   /** The body under way goes out in chunks. */
   chunked = false
+  /** A write is under way: the other side does not read as fast as we write. */
+  writing = false
   readonly #blame: 'client-left' | 'origin-left'
   #writer: ByteWriter | null = null
 
@@ -109,10 +111,13 @@ export class Outbox {
   }
 
   async #settle(taken: Promise<void>, writer: ByteWriter | null): Promise<void> {
+    this.writing = true
     try {
       await taken
     } catch (error) {
       throw new Failure(this.#blame, machineWords(error))
+    } finally {
+      this.writing = false
     }
     // Only a write that settled well is done with its bytes for sure.
     if (writer !== null) giveWriter(writer)

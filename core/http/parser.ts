@@ -7,7 +7,7 @@
  * No byte of a body is copied. The bytes of a head are copied once, into the Head, which is the reader's until `restart`.
  */
 
-import { CR, LF } from '../bytes/ascii.ts'
+import { CR, equals, LF } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import { LEADING_LINES } from '../limits.ts'
 import { ChunkedReader } from './chunked.ts'
@@ -95,6 +95,18 @@ export class HttpParser {
   /** Bytes are at hand that were not used up, so that `next` may say more without `feed`. */
   get buffered(): boolean {
     return this.#at < this.#to
+  }
+
+  /** How many bytes are at hand that were not used up. */
+  get left(): number {
+    return this.#to - this.#at
+  }
+
+  /** After a failure in the head of a request: whether its method, as far as the head was understood, is this one. */
+  isMethod(method: string): boolean {
+    const head = this.#head
+    // A head that was all in one chunk and was refused has not been copied.
+    return head.filled > 0 ? head.isMethod(method) : equals(this.#chunk, this.#at, this.#at + head.methodEnd, method)
   }
 
   /** The bytes fed and not used up: what follows the message. Lent, as the chunk is. */

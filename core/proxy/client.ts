@@ -1,6 +1,5 @@
 /** A client's connection: what belongs to it from its accept to its close, and its one deadline. */
 
-import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { Timed } from '../flow/deadlines.ts'
 import type { Race } from '../flow/dial.ts'
@@ -35,8 +34,6 @@ import { refuseNow } from './refuse.ts'
  * | `end` | what the client still sends is thrown away until it ends, but no longer: closed |
  */
 export type Waits = 'request' | 'head' | 'body' | 'connect' | 'response' | 'origin' | 'reader' | 'tunnel' | 'end'
-
-const CONTINUE = toBytes('HTTP/1.1 100 Continue\r\n\r\n')
 
 function nothing(): void {}
 
@@ -116,24 +113,18 @@ export class Client implements Timed {
   finish(): void {
     const { record, messages, outbox } = this
     record.total = this.proxy.clock.now() - this.began
-    record.bytesIn += messages.received - this.#bytesIn
+    // What is here of a next request already is not of this one.
+    const received = this.reusable ? messages.received - messages.parser.left : messages.received
+    record.bytesIn += received - this.#bytesIn
     record.bytesOut += outbox.sent - this.#bytesOut
-    this.#bytesIn = messages.received
+    this.#bytesIn = received
     this.#bytesOut = outbox.sent
   }
 
-  /** Tell a client that waits to go on with its body (RFC 9110 10.1.1). */
-  bidContinue(): void {
-    // A write of its own: nothing else goes out before the body has been read.
-    try {
-      this.socket.write(CONTINUE)?.catch(nothing)
-    } catch {
-      // It broke: whoever reads the body finds out.
-    }
-  }
-
-  /** Give up what is under way because of `failure`: whoever waits for the origin hears of it. The client stays. */
+  /** Give up what is under way because of `failure`: whoever waits for the origin hears of it, and the client stays. */
   giveUp(failure: Failure): void {
+    // Whoever waits for the client to read would hear of nothing else.
+    if (this.outbox.writing) this.socket.abort()
     if (this.late !== null) return
     this.late = failure
     this.race?.cancel(failure)
@@ -148,6 +139,7 @@ export class Client implements Timed {
         this.socket.close()
         return
       case 'head':
+        this.begin(null)
         this.late = new Failure('head-timeout')
         refuseNow(this, this.late)
         this.wait('end', LINGER_TIME)
@@ -226,7 +218,8 @@ export class Client implements Timed {
     if (this.slot === -1) return
     this.listener.dismiss(this)
     this.proxy.deadlines.remove(this)
-    this.race?.cancel(new Failure('client-left'))
+    // One that is in the middle of an exchange must not think that it may try again.
+    if (this.race !== null || this.connection !== null) this.giveUp(new Failure('client-left'))
     this.release(false)
     if (this.bound !== null) this.proxy.origins.discard(this.bound)
     this.outbox.discard()

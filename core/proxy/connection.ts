@@ -20,7 +20,8 @@ export async function* converse(client: Client): AsyncGenerator<ExchangeRecord, 
         if (!(error instanceof Failure)) throw error
         // Gone before a request was whole: nobody to answer, and nothing worth a line.
         if (error.code === 'client-left') return
-        client.begin(null)
+        // A head that came too late was refused at once, and its exchange began then.
+        if (client.waits !== 'end') client.begin(null)
         await refuse(client, error)
         client.finish()
         yield client.record
@@ -69,7 +70,7 @@ async function waitForHead(client: Client): Promise<Head | null> {
     try {
       pulled = await messages.pull()
     } catch (error) {
-      throw new Failure('client-left', machineWords(error))
+      throw client.late ?? new Failure('client-left', machineWords(error))
     }
     if (client.late !== null) throw client.late
     messages.fed(pulled)

@@ -1,5 +1,6 @@
 /** One exchange, from its head to its last byte: decided, sent to the origin, answered. A failure is a way to finish. */
 
+import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import { machineWords } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
@@ -30,6 +31,7 @@ export async function perform(client: Client, head: Head): Promise<boolean> {
     if (!head.persistent || client.messages.ended) client.reusable = false
     if (target.form === 'authority') return await connect(client, target)
     if (answerItself(client, head, target)) {
+      client.wait('reader', client.listener.settings.idle_timeout)
       await client.outbox.flush()
       return false
     }
@@ -61,6 +63,7 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
     client.connection = connection
     record.origin = connection.socket.peer
     record.hierarchy = 'HIER_DIRECT'
+    if (head.expectContinue && !proxy.settings.http.expect) await bidContinue(client)
     send(client, connection, head, target)
     try {
       if (client.upload === null) {
@@ -99,13 +102,26 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   connection.outbox.chunked = how.chunked
   const upload = new Upload(client.messages, connection.outbox, client.uploads)
   client.upload = upload
-  if (head.expectContinue && !proxy.settings.http.expect && !client.messages.parser.buffered) client.bidContinue()
   client.wait('body', listener.settings.idle_timeout)
-  client.uploading = upload.run().then(() => uploaded(client, upload))
+  client.uploading = upload.run().then(() => uploaded(client, upload), (error) => {
+    upload.failure = proxy.bug(error)
+    uploaded(client, upload)
+  })
 }
 
 const HEAD_ANSWER = { head: true }
 const ANY_ANSWER = {}
+
+/** Tell a client that waits to go on with its body (RFC 9110 10.1.1). @throws Failure client-left */
+async function bidContinue(client: Client): Promise<void> {
+  const { outbox, messages, listener } = client
+  if (messages.parser.buffered) return
+  outbox.writer.put(CONTINUE)
+  client.wait('reader', listener.settings.idle_timeout)
+  await outbox.flush()
+}
+
+const CONTINUE = toBytes('HTTP/1.1 100 Continue\r\n\r\n')
 
 /** The upload is over: from now on the origin's answer is waited for, or there will be none. */
 function uploaded(client: Client, upload: Upload): void {
@@ -136,7 +152,7 @@ async function responseHead(client: Client, connection: OriginConnection): Promi
         throw new Failure('origin-left', machineWords(error))
       }
       if (client.late !== null) throw client.late
-      if (record.firstByte < 0) record.firstByte = proxy.clock.now() - client.began
+      if (record.firstByte < 0 && pulled.done !== true) record.firstByte = proxy.clock.now() - client.began
       messages.fed(pulled)
       continue
     }
@@ -161,7 +177,13 @@ async function interim(client: Client, response: Head): Promise<void> {
   how.framing = 'as-is'
   how.upgrade = false
   writeResponseHead(client.outbox.writer, response, how)
-  await client.outbox.flush()
+  const taken = client.outbox.flush()
+  if (taken === undefined) return
+  client.wait('reader', client.listener.settings.idle_timeout)
+  await taken
+  if (client.upload === null || client.upload.done) {
+    client.wait('response', proxy.settings.outgoing.response_timeout)
+  } else client.wait('body', client.listener.settings.idle_timeout)
 }
 
 /** A request that changes nothing, on a kept connection that turned out dead, may be sent again: once, on a new one. */
@@ -233,6 +255,7 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
 function reusable(client: Client, connection: OriginConnection, response: Head): boolean {
   const { messages } = connection
   if (!response.persistent || response.framing === 'close' || messages.ended || messages.parser.buffered) return false
+  if (client.late !== null) return false
   const { upload } = client
   return upload === null || (upload.done && upload.failure === null)
 }

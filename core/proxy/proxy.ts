@@ -13,6 +13,7 @@ import { httpDate } from '../http/reply.ts'
 import { LOCALS_CHECK } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
 import type { Pages } from './pages.ts'
+import { NOT_TAKEN } from './record.ts'
 import { Upstreams } from './route.ts'
 
 /** Forwarding that is the same for all messages but for what is set for each. */
@@ -100,7 +101,7 @@ export class Proxy {
   }
 
   timings(): DialTimings {
-    return { dns: 0, connect: 0 }
+    return { dns: NOT_TAKEN, connect: NOT_TAKEN }
   }
 
   /** Something was thrown that is no failure. */

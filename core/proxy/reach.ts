@@ -31,6 +31,7 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
   }
   if (client.late !== null) {
     socket.close()
+    proxy.origins.forget(origin)
     throw client.late
   }
   const connection = proxy.origins.connection(socket, origin)

@@ -89,7 +89,7 @@ function writeRefusal(client: Client, failure: Failure): void {
     status,
     fields,
     body,
-    bodiless: head !== null && head.isMethod('HEAD'),
+    bodiless: head === null ? client.messages.parser.isMethod('HEAD') : head.isMethod('HEAD'),
     close,
     date: proxy.date(),
   })

@@ -92,6 +92,11 @@ class MemorySocket implements Socket {
     this.leave()
   }
 
+  /** Closed by us: this end costs nothing any more. */
+  get closed(): boolean {
+    return this.shut
+  }
+
   private leave(): void {
     this.ended = true
     this.shut = true
@@ -139,8 +144,7 @@ export class Network {
   capacity = 65_536
   /** The largest chunk of the next pull: set it to 1 for bytes one by one, or to a function of its own. */
   piece: () => number = () => 65_536
-  /** Every socket made and not closed from both sides, for tests that nothing is left behind. */
-  readonly made: Socket[] = []
+  private readonly made: MemorySocket[] = []
   private readonly clock: MemoryClock
   private readonly here: Set<string>
   private readonly listeners = new Map<string, MemoryListener[]>()
@@ -152,6 +156,11 @@ export class Network {
   constructor(clock: MemoryClock, here: Iterable<string>) {
     this.clock = clock
     this.here = new Set(here)
+  }
+
+  /** The ends of connections that were not closed, for tests that nothing is left behind. */
+  get open(): Socket[] {
+    return this.made.filter((socket) => !socket.closed)
   }
 
   /** Say what becomes of connects to `address`, at all ports or at one; `null`: nothing special any more. */
