@@ -41,6 +41,7 @@ export class Play {
   readonly #values: Record<string, string>
   readonly #pace: Pace
   readonly #clients = new Map<string, RawClient>()
+  readonly #brokenOff = new Set<string>()
   readonly #origins: Map<string, Origin>
   /** The connection and the message an actor heard last. */
   readonly #last = new Map<string, { wire: Wire; message: Message | null }>()
@@ -109,7 +110,10 @@ export class Play {
         const wire = await this.#speaker(step.actor)
         if (step.lines[0] === 'end') wire.end()
         if (step.lines[0] === 'close') wire.close()
-        if (step.lines[0] === 'reset') wire.reset()
+        if (step.lines[0] === 'reset') {
+          wire.reset()
+          this.#brokenOff.add(step.actor)
+        }
         if (step.lines[0] === 'stop reading') wire.socket.pause()
         if (step.lines[0] === 'read on') wire.socket.resume()
         return
@@ -246,7 +250,10 @@ export class Play {
 
   /** Nobody got a byte that the case did not speak of. */
   #nothingLeft(): void {
-    for (const [actor, client] of this.#clients) same(`unread by ${actor}`, shown(client.unread), '')
+    for (const [actor, client] of this.#clients) {
+      // Who broke off did not want the rest.
+      if (!this.#brokenOff.has(actor)) same(`unread by ${actor}`, shown(client.unread), '')
+    }
     for (const origin of this.#origins.values()) {
       for (const connection of origin.connections) same(`unread by ${connection.name}`, shown(connection.unread), '')
     }
