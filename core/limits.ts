@@ -104,6 +104,9 @@ export const LINGER_TIME = 2_000
 /** How long a tunnel may be idle once one side has ended, milliseconds: HAProxy's users set their client-fin like this. */
 export const HALF_CLOSED_TIME = 60_000
 
+/** How long a stop waits for connections it has just closed, milliseconds: they need no more than a turn of the loop. */
+export const CUT_WAIT = 1_000
+
 // Error pages
 
 /** A template of an error page: a page with pictures inside it is smaller. */

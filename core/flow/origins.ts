@@ -20,10 +20,12 @@ export class OriginConnection implements Timed {
   kept = false
   /** It carries somebody's login (RFC 4559 6), so that it is never given to another client. */
   login = false
+  /** It waits, like one that is kept, but for the client whose login it carries. */
+  bound = false
   readonly #origins: Origins
   readonly #stirred = (): void => {
     // Bytes nobody asked for, the end, or a reset: of no use any more, and never to be taken for an answer (RFC 9112 9.2).
-    if (this.kept) this.#origins.discard(this)
+    if (this.kept || this.bound) this.#origins.discard(this)
   }
 
   constructor(socket: Socket, origin: Origin, origins: Origins) {
@@ -40,7 +42,7 @@ export class OriginConnection implements Timed {
   }
 
   expired(): void {
-    if (this.kept) this.#origins.discard(this)
+    if (this.kept || this.bound) this.#origins.discard(this)
   }
 }
 
@@ -146,9 +148,32 @@ export class Origins {
     }
     origin.active--
     connection.kept = true
-    connection.deadline = this.#deadlines.after(this.#limits.idle_timeout)
     origin.kept.push(connection)
     this.#kept++
+    this.#rest(connection)
+  }
+
+  /** Keep it for the client whose login it carries, who takes it again with {@link unbind}. */
+  bind(connection: OriginConnection): void {
+    if (this.#closed) {
+      this.discard(connection)
+      return
+    }
+    connection.bound = true
+    this.#rest(connection)
+  }
+
+  /** Take it for its next request; false when it has gone meanwhile. */
+  unbind(connection: OriginConnection): boolean {
+    if (connection.slot === -1) return false
+    connection.bound = false
+    connection.deadline = 0
+    this.reused++
+    return true
+  }
+
+  #rest(connection: OriginConnection): void {
+    connection.deadline = this.#deadlines.after(this.#limits.idle_timeout)
     // Its last head goes back to where the heads are kept.
     connection.messages.parser.restart()
     connection.watch()

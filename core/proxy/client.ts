@@ -203,14 +203,17 @@ export class Client implements Timed {
   /** A kept connection to `origin`: this client's own, or anybody's. */
   take(origin: Origin): OriginConnection | null {
     const { bound } = this
-    if (bound === null || bound.origin !== origin) return this.proxy.origins.take(origin)
-    this.bound = null
-    return bound
+    if (bound !== null && bound.origin === origin) {
+      this.bound = null
+      if (this.proxy.origins.unbind(bound)) return bound
+    }
+    return this.proxy.origins.take(origin)
   }
 
   #bind(connection: OriginConnection): void {
     if (this.bound !== null) this.proxy.origins.discard(this.bound)
     this.bound = connection
+    this.proxy.origins.bind(connection)
   }
 
   /** All of it, at once. Safe to call twice. */

@@ -3,7 +3,7 @@
 import { formatEndpoint, parseEndpoint } from '../bytes/address.ts'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
 import { Tasks } from '../flow/tasks.ts'
-import { LOG_FLUSH_PERIOD } from '../limits.ts'
+import { CUT_WAIT, LOG_FLUSH_PERIOD } from '../limits.ts'
 import type { Endpoint, Listener, Runtime, SignalName, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { AccessLog } from './access_log.ts'
@@ -111,8 +111,19 @@ export class Server {
       for (const client of context.clients) client.close()
     }
     this.#proxy?.close()
+    await this.#cut()
     await this.#accessLog?.close()
     await this.#diagnostics?.close()
+  }
+
+  /** What was cut ends now, and is logged; a coroutine that should not end must not keep the process. */
+  async #cut(): Promise<void> {
+    let stop = (): void => {}
+    const late = new Promise<void>((resolve) => {
+      stop = this.#runtime.clock.after(CUT_WAIT, resolve)
+    })
+    await Promise.race([this.#tasks.finished(), late])
+    stop()
   }
 
   async #writePid(): Promise<void> {
