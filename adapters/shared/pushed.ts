@@ -3,6 +3,8 @@ import type { SystemFailure } from '../../core/runtime.ts'
 
 export const DONE: IteratorReturnResult<void> = Object.freeze({ done: true, value: undefined })
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** The promise executor below is one function for all sockets; this says whose pull it stands for. */
 let puller: Pushed
 function stand(resolve: (result: IteratorResult<Uint8Array, void>) => void, reject: (reason: SystemFailure) => void) {
@@ -22,7 +24,7 @@ export abstract class Pushed implements AsyncIterable<Uint8Array> {
   private waiting: Uint8Array | null = null
   private finished = false
   private failure: SystemFailure | null = null
-  private readonly result: IteratorYieldResult<Uint8Array> = { done: false, value: undefined as unknown as Uint8Array }
+  private readonly result: IteratorYieldResult<Uint8Array> = { done: false, value: NOTHING }
 
   constructor(paused: boolean) {
     this.paused = paused
@@ -42,6 +44,8 @@ export abstract class Pushed implements AsyncIterable<Uint8Array> {
     }
     if (this.failure !== null) return Promise.reject(this.failure)
     if (this.finished) return Promise.resolve(DONE)
+    // What was lent is not held on to while this waits.
+    this.result.value = NOTHING
     puller = this
     const pull = new Promise<IteratorResult<Uint8Array, void>>(stand)
     if (this.paused) {

@@ -139,6 +139,8 @@ export class HttpParser {
     this.#state = START
     this.#lines = 0
     this.#lineCr = false
+    // Used up: not to be held on to while the next message is waited for.
+    if (this.#at === this.#to) this.#chunk = this.#event.chunk = NOTHING
     this.#dropHeads()
   }
 
