@@ -79,12 +79,12 @@ function response(dice: Dice, name: string, head: boolean): string {
   }
 }
 
-/** Serve requests as they come, until something random happens. */
-async function serve(dice: Dice, origin: Peer): Promise<void> {
+/** Serve requests as they come, until something random happens or the world is over. */
+async function serve(dice: Dice, origin: Peer, over: () => boolean): Promise<void> {
   const parser = new HttpParser('request')
   let seen = 0
   try {
-    while (origin.state === 'open') {
+    while (origin.state === 'open' && !over()) {
       await settle(1)
       if (parser.buffered || seen < origin.text.length) {
         if (!parser.buffered) parser.feed(toBytes(origin.text.slice(seen)))
@@ -157,7 +157,8 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed + 1))('seed %d', async (s
   world.machine.network.capacity = dice.pick(65_536, 5000, 300)
   const largest = dice.pick(65_536, 1000, 40)
   world.machine.network.piece = () => dice.roll(largest) + 1
-  void world.origins((origin) => void serve(dice, origin))
+  void world.origins((origin) => void serve(dice, origin, () => over))
+  let over = false
   let number = 0
   const clients: { peer: Peer; asked: string[]; busy: Promise<void>; spoiled: boolean }[] = []
   for (let step = 0; step < 60; step++) {
@@ -207,5 +208,6 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed + 1))('seed %d', async (s
   for (const { peer, asked } of clients) expect(judge(peer.text, asked, peer.state === 'ended')).toBe('')
   for (const { peer } of clients) await peer.reset()
   for (let i = 0; i < 3; i++) await world.pass(25_000)
+  over = true
   expect(await world.leftovers()).toEqual([])
 })
