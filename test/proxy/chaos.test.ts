@@ -43,7 +43,7 @@ function request(dice: Dice, name: string): string {
   if (dice.once(8)) fields.push('Authorization: NTLM abc')
   let body = ''
   if (method.startsWith('P')) {
-    body = marked(name, dice.pick(0, 10, 3000, 40_000))
+    body = marked(name, dice.pick(0, 10, 3000, 20_000))
     if (version === 1 && dice.once(2)) {
       fields.push('Transfer-Encoding: chunked')
       body = (body === '' ? '' : `${body.length.toString(16)}\r\n${body}\r\n`) + (dice.once(12) ? 'zz' : '0\r\n\r\n')
@@ -54,7 +54,7 @@ function request(dice: Dice, name: string): string {
 
 /** An answer that names what it answers, or is wrong in one of many ways. */
 function response(dice: Dice, name: string, head: boolean): string {
-  const body = marked(name, dice.pick(0, 10, 3000, 100_000))
+  const body = marked(name, dice.pick(0, 10, 3000, 20_000))
   const kept = dice.once(6) ? 'Connection: close\r\n' : ''
   const interim = dice.once(6) ? `HTTP/1.1 103 Early Hints\r\nLink: <${name}>\r\n\r\n` : ''
   const sent = head ? '' : body

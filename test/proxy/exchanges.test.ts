@@ -124,6 +124,7 @@ test.each(ODD)('after an answer %s the connection is not kept', async (_, answer
   const world = await World.open()
   const [client, origin] = await world.asked()
   await origin.send(answer)
+  expect(world.proxy.origins.kept).toBe(0)
   await origin.end()
   expect(await client.news()).toMatch(/^HTTP\/1.1 (200|204|304) /)
   expect(world.proxy.origins.kept).toBe(0)
