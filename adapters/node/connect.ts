@@ -1,8 +1,9 @@
 /** Connections made by node:net. */
-import { createConnection, type NetConnectOpts } from 'node:net'
+import type { NetConnectOpts } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { Outgoing } from './outgoing.ts'
 import { NodeSocket } from './socket.ts'
 
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
@@ -17,10 +18,10 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   let made: Socket | null = null
   let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
-    const connecting = createConnection({ ...where, allowHalfOpen: true })
+    const connecting = new Outgoing({ ...where, allowHalfOpen: true })
     const failed = (error: Error) => reject(systemFailure(error))
     // Paused before it connects, or Node reads ahead of the first pull.
-    connecting.pause().on('error', failed).on('connect', () => {
+    connecting.pause().on('error', failed).connect(where).on('connect', () => {
       connecting.off('error', failed)
       cancel = null
       resolve(made = new NodeSocket(connecting, to, unix ? unixEndpoint('') : null))

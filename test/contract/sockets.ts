@@ -230,6 +230,16 @@ export function streams(runtime: Runtime, skips: Skips): void {
 
     if (family === 'unix') return
 
+    check('gives what the peer said before it stopped listening, though writes fail by then', async (pair) => {
+      const { client, server } = pair
+      await client.write(new Uint8Array(1000))
+      await server.write(fill(new Uint8Array(1000), 0))
+      server.close() // which resets, for it has not read everything
+      // At once: the machine shall find out by writing, not by reading.
+      await failure(async () => await client.write(new Uint8Array(1000)))
+      expect(await receive(client, 1000)).toBe(1000)
+    })
+
     check('tells the reader of a reset', async ({ client, server }) => {
       await turns({ client, server }, 1)
       const pull = failure(() => client.next())
