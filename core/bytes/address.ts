@@ -5,6 +5,7 @@
  * got round by writing it the other way.
  */
 
+import { COLON, DOT, HEX_VALUE, ZERO } from './ascii.ts'
 import type { Endpoint } from '../runtime.ts'
 
 export type Family = 4 | 6
@@ -28,10 +29,6 @@ export interface HostPort {
   readonly host: string
   readonly port: number
 }
-
-const DOT = 0x2e
-const COLON = 0x3a
-const ZERO = 0x30
 
 /** Linux's interface names have at most 15 characters; numbers are shorter. */
 const ZONE_SIZE = 15
@@ -60,12 +57,6 @@ function readFour(text: string, start: number, into: Uint8Array, at: number): bo
   return group === 4
 }
 
-function hexDigit(c: number): number {
-  if (c >= ZERO && c <= 0x39) return c - ZERO
-  const lower = c | 0x20
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
-}
-
 /** Eight groups, one `::` at most, the last two groups perhaps as dotted quad (RFC 4291 2.2). `text` has no zone. */
 function readSix(text: string, into: Uint8Array): boolean {
   let at = 0
@@ -81,7 +72,8 @@ function readSix(text: string, into: Uint8Array): boolean {
     const start = i
     let value = 0
     for (; i < text.length; i++) {
-      const digit = hexDigit(text.charCodeAt(i))
+      // Past 0xff there is no entry.
+      const digit = HEX_VALUE[text.charCodeAt(i)] ?? -1
       if (digit === -1) break
       value = value * 16 + digit
     }

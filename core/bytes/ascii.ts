@@ -7,6 +7,16 @@ export const HTAB = 0x09
 export const LF = 0x0a
 export const CR = 0x0d
 export const SP = 0x20
+export const QUOTE = 0x22
+export const COMMA = 0x2c
+export const DASH = 0x2d
+export const DOT = 0x2e
+export const SLASH = 0x2f
+export const ZERO = 0x30
+export const COLON = 0x3a
+export const SEMICOLON = 0x3b
+export const QUESTION = 0x3f
+export const BACKSLASH = 0x5c
 
 /** Classes of bytes, as bits of {@link CLASS}. */
 export const TOKEN = 1 // tchar, RFC 9110 5.6.2
@@ -38,7 +48,7 @@ for (let byte = 0x20; byte < 0x7f; byte++) CLASS[byte] |= VALUE
 for (let byte = 0x80; byte < 0x100; byte++) CLASS[byte] |= VALUE | LOOSE
 
 /** A to Z as a to z, all else as it is. */
-export const LOWER: Uint8Array = new Uint8Array(256)
+const LOWER: Uint8Array = new Uint8Array(256)
 for (let byte = 0; byte < 256; byte++) LOWER[byte] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte
 
 /** Longer pieces are made in steps, for arguments live on the stack. */
@@ -116,7 +126,7 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   if (start >= end) return -1
   let number = 0
   for (let i = start; i < end; i++) {
-    const digit = bytes[i] - 0x30
+    const digit = bytes[i] - ZERO
     if (digit < 0 || digit > 9) return -1
     number = number * 10 + digit
     // Once past it, no rounding can bring it back: the check is exact although the sum is not.

@@ -3,6 +3,7 @@
  * what would end the field it stands in, is escaped. One call, one kind of field.
  */
 
+import { BACKSLASH, DASH, QUOTE, ZERO } from './ascii.ts'
 import type { ByteWriter } from './writer.ts'
 
 /** Writes `bytes[start..end)` in its own kind of escapes. */
@@ -12,9 +13,6 @@ const DIGITS = new Uint8Array([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 9
 const UPPER_DIGITS = new Uint8Array([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 65, 66, 67, 68, 69, 70])
 
 const PERCENT = 0x25
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const ZERO = 0x30
 
 const BARE = new Uint8Array(256)
 const INSIDE_QUOTES = new Uint8Array(256)
@@ -117,7 +115,7 @@ const encoder = new TextEncoder()
 export function tokenText(out: ByteWriter, text: string): void {
   const length = text.length
   if (length === 0) {
-    out.byte(0x2d)
+    out.byte(DASH)
     return
   }
   out.room(length)

@@ -1,12 +1,9 @@
 /** Taking the chunked coding off (RFC 9112 7.1), strictly: what does not fit the grammar is refused, not guessed at. */
 
-import { CLASS, CR, HEX_VALUE, HTAB, LF, SP, TOKEN, VALUE } from '../bytes/ascii.ts'
+import { BACKSLASH, CLASS, CR, HEX_VALUE, HTAB, LF, QUOTE, SEMICOLON, SP, TOKEN, VALUE } from '../bytes/ascii.ts'
 import { Failure, type FailureCode } from '../failure.ts'
 import { CHUNK_EXTENSIONS_SIZE, CHUNK_SIZE_DIGITS } from '../limits.ts'
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const SEMICOLON = 0x3b
 const EQUALS = 0x3d
 
 // Where in `size [; name [= value]]* CR LF data CR LF` the next byte is.

@@ -3,7 +3,20 @@
  */
 
 import { canonical } from '../bytes/address.ts'
-import { equalsIgnoreCase, latin1, lowerCase, parseDecimal, sameIgnoreCase, toBytes } from '../bytes/ascii.ts'
+import {
+  BACKSLASH,
+  COMMA,
+  equalsIgnoreCase,
+  HTAB,
+  latin1,
+  lowerCase,
+  parseDecimal,
+  sameIgnoreCase,
+  SLASH,
+  SP,
+  toBytes,
+  ZERO,
+} from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { Failure } from '../failure.ts'
 import { FIELD } from './fields.ts'
@@ -60,7 +73,9 @@ export interface ResponseForwarding {
 
 const HTTP11 = toBytes(' HTTP/1.1\r\n')
 const STATUS = toBytes('HTTP/1.1 ')
-const SLASH = 0x2f
+const STAR = 0x2a
+const OPEN = 0x28
+const CLOSE = 0x29
 
 // What a field needs beyond being kept or cut.
 const ORDINARY = 0
@@ -104,7 +119,7 @@ export function writeRequestHead(out: ByteWriter, head: Head, target: Target, ho
   // Such a request would be read by the origin as one without a body, and its body as another request.
   if (head.framing === 'chunked' && !how.chunked) throw new Error('a chunked request must go out chunked')
   out.put(bytes, 0, head.methodEnd)
-  out.byte(0x20)
+  out.byte(SP)
   writeTarget(out, head, target, how)
   out.put(HTTP11)
   if (how.hostFromTarget || head.find(FIELD.host) < 0) {
@@ -158,7 +173,7 @@ function writeTarget(out: ByteWriter, head: Head, target: Target, how: RequestFo
   }
   if (target.pathStart === target.pathEnd) {
     // RFC 9110 7.7: an empty path is sent as "/", but for OPTIONS it means the server as a whole.
-    out.byte(head.isMethod('OPTIONS') ? 0x2a : SLASH)
+    out.byte(head.isMethod('OPTIONS') ? STAR : SLASH)
     return
   }
   if (target.form === 'absolute' && bytes[target.pathStart] !== SLASH) out.byte(SLASH)
@@ -217,7 +232,7 @@ function writeLength(out: ByteWriter, length: number): void {
 /** Whether a length is written as we would write it: 3, not 003. */
 function isCanonical(head: Head, index: number): boolean {
   const start = head.at[index * 4 + 2]
-  return head.at[index * 4 + 3] - start === 1 || head.bytes[start] !== 0x30
+  return head.at[index * 4 + 3] - start === 1 || head.bytes[start] !== ZERO
 }
 
 /** Connection and what it names: our own, for this hop (RFC 9110 7.6.1, 7.8, 10.1.4). */
@@ -293,7 +308,7 @@ export function writeResponseHead(out: ByteWriter, head: Head, how: ResponseForw
   const { bytes, at, ids, cut, count } = head
   out.put(STATUS)
   out.decimal(head.status)
-  out.byte(0x20)
+  out.byte(SP)
   out.put(bytes, head.reasonStart, head.reasonEnd)
   out.text('\r\n')
 
@@ -383,20 +398,20 @@ function viaHas(bytes: Uint8Array, from: number, to: number, lower: string): boo
   for (let p = from; p < to;) {
     const c = bytes[p]
     if (depth > 0) {
-      if (c === 0x5c) p++
-      else if (c === 0x28) depth++
-      else if (c === 0x29) depth--
+      if (c === BACKSLASH) p++
+      else if (c === OPEN) depth++
+      else if (c === CLOSE) depth--
       p++
-    } else if (c === 0x28) {
+    } else if (c === OPEN) {
       depth = 1
       p++
-    } else if (c === 0x2c) {
+    } else if (c === COMMA) {
       word = 0
       p++
-    } else if (c === 0x20 || c === 0x09) p++
+    } else if (c === SP || c === HTAB) p++
     else {
       const start = p
-      while (p < to && bytes[p] !== 0x20 && bytes[p] !== 0x09 && bytes[p] !== 0x2c && bytes[p] !== 0x28) p++
+      while (p < to && bytes[p] !== SP && bytes[p] !== HTAB && bytes[p] !== COMMA && bytes[p] !== OPEN) p++
       if (++word === 2 && equalsIgnoreCase(bytes, start, p, lower)) return true
     }
   }

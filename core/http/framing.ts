@@ -4,7 +4,7 @@
  * Whatever two parties could read differently is refused, for that is what request smuggling lives on.
  */
 
-import { all, equalsIgnoreCase, parseDecimal, sameIgnoreCase, TOKEN } from '../bytes/ascii.ts'
+import { all, COMMA, equalsIgnoreCase, parseDecimal, sameIgnoreCase, TOKEN } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import { CONNECTION_OPTIONS } from '../limits.ts'
 import { END_TO_END, FIELD, HOP_BY_HOP } from './fields.ts'
@@ -16,8 +16,6 @@ export interface Answering {
   readonly head?: boolean
   readonly connect?: boolean
 }
-
-const COMMA = 0x2c
 
 const list = new List()
 

@@ -1,8 +1,6 @@
 /** Comma-separated lists in field values (RFC 9110 5.6.1), member by member, without allocating. */
 
-import { HTAB, SP } from '../bytes/ascii.ts'
-
-const COMMA = 0x2c
+import { COMMA, HTAB, SP } from '../bytes/ascii.ts'
 
 /**
  * One place in a list: `open` it, then `while (list.next())` look at `bytes[list.start..list.end)`. Empty members are

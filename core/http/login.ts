@@ -1,6 +1,6 @@
 /** Logins that belong to a connection instead of a request (RFC 4559 6): NTLM, and Negotiate as servers do it. */
 
-import { equalsIgnoreCase } from '../bytes/ascii.ts'
+import { equalsIgnoreCase, SP } from '../bytes/ascii.ts'
 import { FIELD } from './fields.ts'
 import type { Head } from './head.ts'
 import { List } from './list.ts'
@@ -8,7 +8,6 @@ import { List } from './list.ts'
 const SCHEMES = ['ntlm', 'negotiate']
 const UNAUTHORIZED = 401
 const PROXY_AUTHENTICATION_REQUIRED = 407
-const SP = 0x20
 
 const list = new List()
 

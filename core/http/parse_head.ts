@@ -7,7 +7,7 @@
  * not depend on how the bytes were cut.
  */
 
-import { CLASS, CR, DIGIT, HTAB, LF, LOOSE, SP, TARGET, TOKEN, VALUE } from '../bytes/ascii.ts'
+import { CLASS, COLON, CR, DIGIT, DOT, HTAB, LF, LOOSE, SP, TARGET, TOKEN, VALUE, ZERO } from '../bytes/ascii.ts'
 import { Failure, type FailureCode } from '../failure.ts'
 import * as limits from '../limits.ts'
 import { fieldId } from './fields.ts'
@@ -62,10 +62,7 @@ export function sizeLimit(grammar: Grammar, how: HeadLimits): number {
 /** `more`: the end is not here; `whole`: it is, at head.end; `copy`: go on from the head's own storage, for a repair. */
 export type Progress = 'more' | 'whole' | 'copy'
 
-const COLON = 0x3a
 const HASH = 0x23
-const DOT = 0x2e
-const ZERO = 0x30
 const ONE = 0x31
 
 /** "HTTP/", the only way to write it (RFC 9112 2.3). */

@@ -7,13 +7,17 @@ import { formatAddress, parseAddress } from '../bytes/address.ts'
 import {
   ALPHA,
   CLASS,
+  COLON,
   DIGIT,
+  DOT,
   equalsIgnoreCase,
   latin1,
   lowerCase,
   NAME,
   parseDecimal,
+  QUESTION,
   sameIgnoreCase,
+  SLASH,
 } from '../bytes/ascii.ts'
 import { Failure, type FailureCode } from '../failure.ts'
 import { FIELD } from './fields.ts'
@@ -69,10 +73,6 @@ export function newTarget(): Target {
 /** What a Host that only has to be valid is read into. */
 const unused = newTarget()
 
-const SLASH = 0x2f
-const COLON = 0x3a
-const DOT = 0x2e
-const QUESTION = 0x3f
 const STAR = 0x2a
 const OPEN = 0x5b
 const CLOSE = 0x5d

@@ -1,6 +1,6 @@
 /** Apache's combined format. */
 
-import { toBytes } from '../bytes/ascii.ts'
+import { DASH, LF, QUOTE, SP, toBytes } from '../bytes/ascii.ts'
 import { commonLogTime } from '../bytes/calendar.ts'
 import { quoted, threeDigits, tokenText } from '../bytes/escape.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
@@ -10,10 +10,6 @@ import type { Head } from '../http/head.ts'
 import { EachSecond, queryEnd, writeTarget, writeUrl } from './log_parts.ts'
 import type { ExchangeRecord } from './record.ts'
 
-const DASH = 0x2d
-const QUOTE = 0x22
-const SPACE = 0x20
-const LINE_FEED = 0x0a
 const IDENTITY = toBytes(' - ')
 const BEFORE_DATE = toBytes(' [')
 const AFTER_DATE = toBytes('] "')
@@ -38,22 +34,22 @@ export function writeCombined(out: ByteWriter, record: ExchangeRecord, strip: bo
     out.byte(DASH)
   } else {
     quoted(out, request.bytes, 0, request.methodEnd)
-    out.byte(SPACE)
+    out.byte(SP)
     if (record.url === '') writeTarget(out, record, request, strip, quoted)
     else writeUrl(out, record, strip, quoted)
     out.put(request.minor === 0 ? HTTP_1_0 : HTTP_1_1)
   }
   out.byte(QUOTE)
-  out.byte(SPACE)
+  out.byte(SP)
   threeDigits(out, record.status)
-  out.byte(SPACE)
+  out.byte(SP)
   if (record.bytesOut === 0) out.byte(DASH)
   else out.decimal(record.bytesOut)
-  out.byte(SPACE)
+  out.byte(SP)
   writeField(out, request, FIELD.referer, strip)
-  out.byte(SPACE)
+  out.byte(SP)
   writeField(out, request, FIELD['user-agent'], false)
-  out.byte(LINE_FEED)
+  out.byte(LF)
 }
 
 function writeField(out: ByteWriter, request: Head | null, id: FieldId, strip: boolean): void {

@@ -1,6 +1,6 @@
 /** The access log as JSON, one object a line. */
 
-import { toBytes } from '../bytes/ascii.ts'
+import { DOT, QUOTE, toBytes } from '../bytes/ascii.ts'
 import { isoSecond } from '../bytes/calendar.ts'
 import { json, jsonText, threeDigits } from '../bytes/escape.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
@@ -11,8 +11,6 @@ import { EachSecond, milliseconds, queryEnd, writeType, writeUrl } from './log_p
 import type { ExchangeRecord } from './record.ts'
 import { resultCode } from './record.ts'
 
-const DOT = 0x2e
-const QUOTE = 0x22
 const NULL = toBytes('null')
 const TRUE = toBytes('true')
 const FALSE = toBytes('false')

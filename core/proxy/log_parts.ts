@@ -2,7 +2,7 @@
 
 import type { Escape } from '../bytes/escape.ts'
 import { threeDigits } from '../bytes/escape.ts'
-import { toBytes } from '../bytes/ascii.ts'
+import { DOT, HTAB, QUESTION, SEMICOLON, SLASH, SP, toBytes } from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { FIELD } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
@@ -11,11 +11,6 @@ import type { ExchangeRecord } from './record.ts'
 const HTTP_SCHEME = toBytes('http://')
 const HIDDEN = toBytes('***@')
 const AT = 0x40
-const SLASH = 0x2f
-const QUERY = 0x3f
-const SEMICOLON = 0x3b
-const SPACE = 0x20
-const HTAB = 0x09
 
 const encoder = new TextEncoder()
 
@@ -87,7 +82,7 @@ export function writeTarget(
 
 /** Where the query ends when only its `?` is kept; `end` when there is none. */
 export function queryEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let i = start; i < end; i++) if (bytes[i] === QUERY) return i + 1
+  for (let i = start; i < end; i++) if (bytes[i] === QUESTION) return i + 1
   return end
 }
 
@@ -105,7 +100,7 @@ function userInformation(bytes: Uint8Array, start: number, end: number): number 
 /** The Content-Type sent, without its parameters: from `bytes[start..end)`, as Squid cuts it. */
 function typeEnd(bytes: Uint8Array, start: number, end: number): number {
   let i = start
-  while (i < end && bytes[i] !== SEMICOLON && bytes[i] !== SPACE && bytes[i] !== HTAB) i++
+  while (i < end && bytes[i] !== SEMICOLON && bytes[i] !== SP && bytes[i] !== HTAB) i++
   return i
 }
 
@@ -135,6 +130,6 @@ export function milliseconds(out: ByteWriter, ms: number): void {
   const micro = Math.round(ms * 1000)
   const whole = Math.floor(micro / 1000)
   out.decimal(whole)
-  out.byte(0x2e)
+  out.byte(DOT)
   threeDigits(out, micro - whole * 1000)
 }

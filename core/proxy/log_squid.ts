@@ -1,16 +1,11 @@
 /** Squid's native format. */
 
+import { DASH, DOT, LF, SLASH, SP } from '../bytes/ascii.ts'
 import { threeDigits, token, tokenText } from '../bytes/escape.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { EachSecond, writeType, writeUrl } from './log_parts.ts'
 import type { ExchangeRecord } from './record.ts'
 import { resultCode } from './record.ts'
-
-const DOT = 0x2e
-const DASH = 0x2d
-const SPACE = 0x20
-const SLASH = 0x2f
-const LINE_FEED = 0x0a
 
 const seconds = new EachSecond((second) => `${second}`)
 
@@ -24,33 +19,33 @@ export function writeSquid(out: ByteWriter, record: ExchangeRecord, strip: boole
   out.put(seconds.at(second))
   out.byte(DOT)
   threeDigits(out, ended - second * 1000)
-  out.byte(SPACE)
+  out.byte(SP)
   const elapsed = Math.max(0, Math.floor(record.total))
-  for (let least = 100_000; least > elapsed && least > 1; least /= 10) out.byte(SPACE)
+  for (let least = 100_000; least > elapsed && least > 1; least /= 10) out.byte(SP)
   out.decimal(elapsed)
-  out.byte(SPACE)
+  out.byte(SP)
   tokenText(out, record.client)
-  out.byte(SPACE)
+  out.byte(SP)
   out.text(resultCode(record))
   out.byte(SLASH)
   threeDigits(out, record.status)
-  out.byte(SPACE)
+  out.byte(SP)
   out.decimal(record.bytesOut)
-  out.byte(SPACE)
+  out.byte(SP)
   const request = record.request
   if (request === null) out.byte(DASH)
   else token(out, request.bytes, 0, request.methodEnd)
-  out.byte(SPACE)
+  out.byte(SP)
   if (!writeUrl(out, record, strip, token)) out.text(noUrl(record))
-  out.byte(SPACE)
+  out.byte(SP)
   tokenText(out, record.user)
-  out.byte(SPACE)
+  out.byte(SP)
   out.text(record.hierarchy)
   out.byte(SLASH)
   tokenText(out, record.origin === null ? '' : record.origin.address)
-  out.byte(SPACE)
+  out.byte(SP)
   if (!writeType(out, record, token)) out.byte(DASH)
-  out.byte(LINE_FEED)
+  out.byte(LF)
 }
 
 /** What stands for the URL of what never was a request. */
