@@ -8,33 +8,41 @@ export class ListenerContext {
   readonly settings: ListenerSettings
   readonly limits: HeadLimits
   readonly clients = new Set<Client>()
+  /** Those of {@link clients} that are being told that there is no room. They take none from the others. */
+  readonly #turnedAway = new Set<Client>()
   /** Connections by client address, kept only where they are limited. */
   readonly #byAddress = new Map<string, number>()
+
   constructor(settings: ListenerSettings, looseTargets: boolean) {
     this.settings = settings
     this.limits = { ...HEAD_LIMITS, size: settings.head_size, looseTargets }
   }
 
-  /** Count a connection. @returns what is wrong with it when there are as many already as there may be, else ''. */
+  /** Let a connection in. @returns what is wrong with it when there are as many already as there may be, else ''. */
   admit(client: Client): string {
-    const { connections, connections_per_client } = this.settings
+    const wrong = this.#full(client.record.client)
     this.clients.add(client)
-    const full = connections !== 0 && this.clients.size > connections
-    if (connections_per_client === 0) return full ? `${connections} in all` : ''
-    const address = client.record.client
-    const count = (this.#byAddress.get(address) ?? 0) + 1
-    this.#byAddress.set(address, count)
-    if (full) return `${connections} in all`
-    return count > connections_per_client ? `${connections_per_client} from ${address}` : ''
+    if (wrong !== '') this.#turnedAway.add(client)
+    else this.#count(client.record.client, 1)
+    return wrong
   }
 
   dismiss(client: Client): void {
     this.clients.delete(client)
-    if (this.settings.connections_per_client !== 0) {
-      const address = client.record.client
-      const count = this.#byAddress.get(address)! - 1
-      if (count === 0) this.#byAddress.delete(address)
-      else this.#byAddress.set(address, count)
-    }
+    if (!this.#turnedAway.delete(client)) this.#count(client.record.client, -1)
+  }
+
+  #full(address: string): string {
+    const { connections, connections_per_client } = this.settings
+    if (connections !== 0 && this.clients.size - this.#turnedAway.size >= connections) return `${connections} in all`
+    if (connections_per_client === 0 || (this.#byAddress.get(address) ?? 0) < connections_per_client) return ''
+    return `${connections_per_client} from ${address}`
+  }
+
+  #count(address: string, step: 1 | -1): void {
+    if (this.settings.connections_per_client === 0) return
+    const count = (this.#byAddress.get(address) ?? 0) + step
+    if (count === 0) this.#byAddress.delete(address)
+    else this.#byAddress.set(address, count)
   }
 }
