@@ -37,10 +37,8 @@ export const FAILURES = {
   'coding-unknown': row('client', 'request', 501, 'The transfer coding is not one this proxy knows.'),
   'version-unknown': row('client', 'request', 505, 'The HTTP version is not one this proxy speaks.'),
   'client-left': row('client', 'exchange', 0, 'The client left before the end.'),
-  'client-idle': row('client', 'admit', 0, 'The client asked for nothing in time.'),
 
   'too-many-connections': row('proxy', 'admit', 503, 'There are too many connections; try again later.'),
-  'draining': row('proxy', 'admit', 503, 'This proxy is about to stop; try again.'),
   'method-refused': row('proxy', 'decide', 405, 'The method is not allowed here.'),
   'port-refused': row('proxy', 'decide', 403, 'CONNECT to this port is not allowed.'),
   'destination-refused': row('proxy', 'decide', 403, 'This destination is not allowed.'),

@@ -11,7 +11,6 @@ import {
   latin1,
   lowerCase,
   parseDecimal,
-  sameIgnoreCase,
   SLASH,
   SP,
   toBytes,
@@ -263,11 +262,6 @@ function allowedUpgrades(head: Head, upgrades: readonly string[]): string {
   return allowed
 }
 
-/** Whether a request asks for a protocol that is let through: a 101 may then answer it. */
-export function asksUpgrade(head: Head, upgrades: readonly string[]): boolean {
-  return head.upgrade && upgrades.length > 0 && allowedUpgrades(head, upgrades) !== ''
-}
-
 /** One line with all that came and the client: many origins read one line only. */
 function writeForwardedFor(out: ByteWriter, head: Head, client: string): void {
   out.text('X-Forwarded-For: ')
@@ -416,13 +410,4 @@ function viaHas(bytes: Uint8Array, from: number, to: number, lower: string): boo
     }
   }
   return false
-}
-
-/** Whether Host says something else than the absolute target, letters' case aside: worth a line in the log. */
-export function hostDiffers(head: Head, target: Target): boolean {
-  const index = head.find(FIELD.host)
-  if (target.form !== 'absolute' || index < 0) return false
-  const { bytes, at } = head
-  const { authorityStart, authorityEnd } = target
-  return !sameIgnoreCase(bytes, at[index * 4 + 2], at[index * 4 + 3], bytes, authorityStart, authorityEnd)
 }

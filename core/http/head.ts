@@ -1,7 +1,7 @@
 /** The head of a message: its bytes as they came, and an index into them. */
 
 import { copy } from '../bytes/copy.ts'
-import { equals, equalsIgnoreCase, latin1 } from '../bytes/ascii.ts'
+import { equals, latin1 } from '../bytes/ascii.ts'
 import type { FieldId } from './fields.ts'
 
 /** How the end of a body is known (RFC 9112 6.3). `close`, of responses only: when the origin closes. */
@@ -62,15 +62,6 @@ export class Head {
     const ids = this.ids
     for (let i = from; i < this.count; i++) {
       if (ids[i] === id) return i
-    }
-    return -1
-  }
-
-  /** The index of the first field of this name, given in lower case; for names that have no id. -1: there is none. */
-  findName(lower: string, from = 0): number {
-    const at = this.at
-    for (let i = from; i < this.count; i++) {
-      if (equalsIgnoreCase(this.bytes, at[i * 4], at[i * 4 + 1], lower)) return i
     }
     return -1
   }

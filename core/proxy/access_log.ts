@@ -15,8 +15,6 @@ import { writeJson } from './log_json.ts'
 import { writeSquid } from './log_squid.ts'
 import type { ExchangeRecord } from './record.ts'
 
-export { writeCombined, writeJson, writeSquid }
-
 /** Writes the line of a record, its line feed included. `strip`: cut the query off URLs, leaving the `?`. */
 export type RecordWriter = (out: ByteWriter, record: ExchangeRecord, strip: boolean) => void
 

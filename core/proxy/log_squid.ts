@@ -56,7 +56,6 @@ function noUrl(record: ExchangeRecord): string {
       return 'error:request-too-large'
     case '':
     case 'client-left':
-    case 'client-idle':
     case 'head-timeout':
       return 'error:transaction-end-before-headers'
     default:

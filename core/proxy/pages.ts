@@ -1,8 +1,8 @@
 /**
  * Error pages: what a failure looks like to the person, or the program, that ran into it.
  *
- * HTML for those who ask for it (browsers do), text for everybody else (curl, and all who send a range that takes anything, or nothing), JSON for
- * those who ask for it. Each can be replaced by files of a folder, looked for in this order: `<failure code>.html`,
+ * HTML for those who ask for it (browsers do), JSON for those who ask for that, text for everybody else (curl, and all who
+ * would take anything). HTML and text can be replaced by files of a folder, looked for in this order: `<failure code>.html`,
  * `<status>.html`, `error.html`, and the same with `.txt`.
  */
 
@@ -18,8 +18,6 @@ import { HTML_PAGE, TEXT_PAGE } from './page_templates.ts'
 import { PAGE_WORDS } from './page_words.ts'
 import type { PageValues } from './template.ts'
 import { escapeText, Template } from './template.ts'
-
-export { proxyStatus } from './proxy_status.ts'
 
 /** What the page tells about the exchange. */
 export interface PageSubject {

@@ -6,9 +6,9 @@ import { FIELD } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
 import { writeReply } from '../http/reply.ts'
 import type { Client } from './client.ts'
-import { proxyStatus } from './pages.ts'
+import { proxyStatus } from './proxy_status.ts'
 
-/** Seconds after which a client that found the proxy full or stopping may try again. */
+/** Seconds after which a client that found the proxy full may try again. */
 const RETRY_AFTER = '5'
 /** Methods a listener of each mode answers to OPTIONS and 405 with, where the configuration names none. */
 const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH'
@@ -31,14 +31,16 @@ export async function refuse(client: Client, failure: Failure): Promise<void> {
   if (record.reason === '') record.reason = failure.detail
   if (failure.when === 'decide' && failure.code !== 'loop' && failure.code !== 'no-upstream') record.decision = 'deny'
   if (client.late !== null && client.waits === 'end') return // answered when it expired
-  if (client.answered || failure.status === 0) {
+  if (client.begun || failure.status === 0) {
     client.outbox.discard()
     client.reusable = false
     // What was half sent must not look whole: a body that ends with the connection needs a reset to tell.
-    if (client.answered && client.endsWithConnection) client.socket.abort()
+    if (client.begun && client.endsWithConnection) client.socket.abort()
     else client.socket.close()
     return
   }
+  // An answer that broke before any of it went out is as good as none.
+  record.response = null
   try {
     writeRefusal(client, failure)
     client.wait('reader', client.listener.settings.idle_timeout)

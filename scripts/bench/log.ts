@@ -5,7 +5,9 @@ import { toBytes } from '../../core/bytes/ascii.ts'
 import { ByteWriter } from '../../core/bytes/writer.ts'
 import type { Head } from '../../core/http/head.ts'
 import { HttpParser } from '../../core/http/parser.ts'
-import { writeCombined, writeJson, writeSquid } from '../../core/proxy/access_log.ts'
+import { writeCombined } from '../../core/proxy/log_combined.ts'
+import { writeJson } from '../../core/proxy/log_json.ts'
+import { writeSquid } from '../../core/proxy/log_squid.ts'
 import { ExchangeRecord } from '../../core/proxy/record.ts'
 
 const LINES = 300_000

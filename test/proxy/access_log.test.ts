@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { FAILURES } from '../../core/failure.ts'
-import { writeCombined, writeJson, writeSquid } from '../../core/proxy/access_log.ts'
+import { writeCombined } from '../../core/proxy/log_combined.ts'
+import { writeJson } from '../../core/proxy/log_json.ts'
+import { writeSquid } from '../../core/proxy/log_squid.ts'
 import type { ExchangeRecord } from '../../core/proxy/record.ts'
 import { resultCode } from '../../core/proxy/record.ts'
 import { headOf, hostileHead, lineOf, recordOf, served } from './records.ts'
@@ -344,7 +346,6 @@ describe('resultCode()', () => {
     ['NONE_NONE', { request, failure: 'bad-target' }],
     ['NONE_NONE', { request, failure: 'expectation-failed' }],
     ['NONE_NONE', { request, failure: 'bug' }],
-    ['NONE_NONE', { request, failure: 'draining' }],
     ['NONE_NONE', { failure: 'client-left' }],
     ['NONE_NONE', { failure: 'too-many-connections' }],
   ])('%s', (result, facts) => {
