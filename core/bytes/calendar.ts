@@ -45,9 +45,12 @@ export function moment(ms: number): Moment {
   }
 }
 
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 const two = (n: number): string => n < 10 ? `0${n}` : `${n}`
+const four = (n: number): string => `${n}`.padStart(4, '0')
+const clock = (at: Moment): string => `${two(at.hour)}:${two(at.minute)}:${two(at.second)}`
 
 /** `2026-11-24T23:54:10.123Z` (RFC 3339). */
 export function isoTime(ms: number): string {
@@ -57,13 +60,17 @@ export function isoTime(ms: number): string {
 /** `2026-11-24T23:54:10`: what {@link isoTime} says, without the milliseconds and the zone. */
 export function isoSecond(ms: number): string {
   const at = moment(ms)
-  const date = `${`${at.year}`.padStart(4, '0')}-${two(at.month)}-${two(at.day)}`
-  return `${date}T${two(at.hour)}:${two(at.minute)}:${two(at.second)}`
+  return `${four(at.year)}-${two(at.month)}-${two(at.day)}T${clock(at)}`
 }
 
 /** `24/Nov/2026:23:54:10 +0000`, as the logs of Apache have it. */
 export function commonLogTime(ms: number): string {
   const at = moment(ms)
-  const date = `${two(at.day)}/${MONTHS[at.month - 1]}/${`${at.year}`.padStart(4, '0')}`
-  return `${date}:${two(at.hour)}:${two(at.minute)}:${two(at.second)} +0000`
+  return `${two(at.day)}/${MONTHS[at.month - 1]}/${four(at.year)}:${clock(at)} +0000`
+}
+
+/** `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7). */
+export function httpDate(ms: number): string {
+  const at = moment(ms)
+  return `${DAYS[at.weekday]}, ${two(at.day)} ${MONTHS[at.month - 1]} ${four(at.year)} ${clock(at)} GMT`
 }

@@ -1,6 +1,5 @@
 /** Answers this proxy gives by itself. */
 
-import { moment } from '../bytes/calendar.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { FIELD } from './fields.ts'
 import type { Head } from './head.ts'
@@ -81,7 +80,7 @@ export interface Reply {
   readonly bodiless: boolean
   /** The connection is closed after it. */
   readonly close: boolean
-  /** Of {@link httpDate}; empty: no Date. */
+  /** The value of Date; empty: there is none. */
   readonly date: string
 }
 
@@ -126,23 +125,4 @@ export function writeTrace(out: ByteWriter, head: Head, how: { close: boolean; d
     out.text('\r\n')
   }
   out.text('\r\n')
-}
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-const two = (number: number): string => number < 10 ? `0${number}` : `${number}`
-
-let second = -1
-let text = ''
-
-/** `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7) of milliseconds since 1970. Made once a second. */
-export function httpDate(ms: number): string {
-  const now = Math.floor(ms / 1000)
-  if (now === second) return text
-  const at = moment(now * 1000)
-  second = now
-  text = `${DAYS[at.weekday]}, ${two(at.day)} ${MONTHS[at.month - 1]} ${`${at.year}`.padStart(4, '0')} ` +
-    `${two(at.hour)}:${two(at.minute)}:${two(at.second)} GMT`
-  return text
 }

@@ -1,5 +1,6 @@
 /** What all connections of a worker share. */
 
+import { httpDate } from '../bytes/calendar.ts'
 import type { Settings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import { Destinations } from '../filter/destinations.ts'
@@ -9,15 +10,11 @@ import type { DialTimings } from '../flow/dial.ts'
 import { Origins } from '../flow/origins.ts'
 import { Resolver } from '../flow/resolver.ts'
 import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
-import { httpDate } from '../http/reply.ts'
 import { LOCALS_CHECK } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
 import type { Pages } from './pages.ts'
 import { NOT_TAKEN } from './record.ts'
 import { Upstreams } from './route.ts'
-
-/** Forwarding that is the same for all messages but for what is set for each. */
-type Filled<T> = { -readonly [Key in keyof T]: T[Key] }
 
 export class Proxy {
   readonly runtime: Runtime
@@ -34,8 +31,8 @@ export class Proxy {
   /** The methods that are let through; null: all. */
   readonly methods: ReadonlySet<string> | null
   /** How heads are forwarded: filled in for each message, which takes no time between filling and use. */
-  readonly requests: Filled<RequestForwarding>
-  readonly responses: Filled<ResponseForwarding>
+  readonly requests: RequestForwarding
+  readonly responses: ResponseForwarding
   /** Added to a clock time, gives milliseconds since 1970. Followed at each sweep, for the system's clock may be set. */
   epoch: number
   readonly #report: (error: unknown) => void
@@ -89,7 +86,7 @@ export class Proxy {
     }
   }
 
-  /** The Date field of a message sent now (RFC 9110 6.6.1). */
+  /** The Date field of a message sent now (RFC 9110 6.6.1), made once a sweep: a second late at most. */
   date(): string {
     if (this.#date === '') this.#date = httpDate(this.clock.date())
     return this.#date

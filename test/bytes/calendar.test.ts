@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { commonLogTime, isoSecond, isoTime, moment } from '../../core/bytes/calendar.ts'
+import { commonLogTime, httpDate, isoSecond, isoTime, moment } from '../../core/bytes/calendar.ts'
 
 describe('moment()', () => {
   test.each([
@@ -55,4 +55,11 @@ test('isoSecond() and commonLogTime()', () => {
   expect(commonLogTime(1_795_540_555_046)).toBe('24/Nov/2026:17:15:55 +0000')
   expect(commonLogTime(1_798_761_600_000 - 1)).toBe('31/Dec/2026:23:59:59 +0000')
   expect(commonLogTime(1_798_761_600_000)).toBe('01/Jan/2027:00:00:00 +0000')
+})
+
+test('9110 5.6.7: httpDate', () => {
+  expect(httpDate(784_111_777_000)).toBe('Sun, 06 Nov 1994 08:49:37 GMT')
+  expect(httpDate(784_111_777_999)).toBe('Sun, 06 Nov 1994 08:49:37 GMT')
+  expect(httpDate(0)).toBe('Thu, 01 Jan 1970 00:00:00 GMT')
+  for (let ms = 0; ms < 4e12; ms += 7_654_321_987) expect(httpDate(ms)).toBe(new Date(ms).toUTCString())
 })

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { latin1, toBytes } from '../../core/bytes/ascii.ts'
 import { ByteWriter } from '../../core/bytes/writer.ts'
 import { FAILURES } from '../../core/failure.ts'
-import { httpDate, REASONS, type Reply, writeReply, writeTrace } from '../../core/http/reply.ts'
+import { REASONS, type Reply, writeReply, writeTrace } from '../../core/http/reply.ts'
 import { everyWay, headOf } from './tools.ts'
 
 const plain: Reply = { status: 200, fields: [], body: new Uint8Array(0), bodiless: false, close: false, date: '' }
@@ -57,11 +57,4 @@ test('9110 9.3.8: TRACE is answered with what came, but for its secrets', () => 
   expect(result.messages[0].body).toBe('TRACE http://h/x HTTP/1.1\r\nHost: h\r\nX-Shown: \xe9\r\n\r\n')
   expect(result.messages[0].fields).toContain('Content-Type: message/http')
   expect(result.messages[0].persistent).toBe(false)
-})
-
-test('9110 5.6.7: httpDate', () => {
-  expect(httpDate(784_111_777_000)).toBe('Sun, 06 Nov 1994 08:49:37 GMT')
-  expect(httpDate(784_111_777_999)).toBe('Sun, 06 Nov 1994 08:49:37 GMT')
-  expect(httpDate(0)).toBe('Thu, 01 Jan 1970 00:00:00 GMT')
-  for (let ms = 0; ms < 4e12; ms += 7_654_321_987) expect(httpDate(ms)).toBe(new Date(ms).toUTCString())
 })
