@@ -54,8 +54,10 @@ export const LOG_CLOSE_WAIT = 2000
 
 /** A label, bytes (RFC 1035 2.3.4). */
 export const DNS_LABEL_SIZE = 63
-/** A name on the wire, bytes, with its length bytes and the root (RFC 1035 2.3.4); as text at most 253. */
+/** A name on the wire, bytes, with its length bytes and the root (RFC 1035 2.3.4). */
 export const DNS_NAME_SIZE = 255
+/** The same as text, characters: without the first length byte, and the root's. */
+export const DNS_TEXT_SIZE = 253
 /** Compression pointers followed for one name: a name has at most 127 labels, so more would be a game. */
 export const DNS_POINTERS = 127
 /** A message over TCP (RFC 1035 4.2.2: two bytes of length). */

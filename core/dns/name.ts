@@ -5,7 +5,7 @@
  * dots and backslashes in it are written `\.` and `\\`, bytes that are not printable `\DDD` (RFC 1035 5.1).
  */
 
-import { DNS_LABEL_SIZE, DNS_NAME_SIZE } from '../limits.ts'
+import { DNS_LABEL_SIZE, DNS_NAME_SIZE, DNS_TEXT_SIZE } from '../limits.ts'
 import { encodePunycode } from './punycode.ts'
 
 /** Letters, digits, hyphens (RFC 1123 2.1), and the underscore, which names of real sites have. */
@@ -70,7 +70,7 @@ export function hostName(text: string): HostName {
   if (name.endsWith('.')) name = name.slice(0, -1)
   if (name === '') return { error: 'is empty' }
   // On the wire: a length byte before each label and the root after them, so two more than the text.
-  if (name.length + 2 > DNS_NAME_SIZE) return { error: `is longer than ${DNS_NAME_SIZE - 2} characters` }
+  if (name.length > DNS_TEXT_SIZE) return { error: `is longer than ${DNS_TEXT_SIZE} characters` }
   const labels = name.split('.')
   for (const label of labels) {
     if (label === '') return { error: 'has an empty label' }

@@ -1,6 +1,6 @@
 /** Reaching a host: its addresses raced, family against family (RFC 8305), each judged before it is dialled. */
 
-import { family } from '../bytes/address.ts'
+import { type Family, family } from '../bytes/address.ts'
 import type { OutgoingSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import type { FailureCode } from '../failure.ts'
@@ -9,8 +9,6 @@ import { ATTEMPT_DELAY, ATTEMPTS, RESOLUTION_DELAY } from '../limits.ts'
 import type { Connecting, Endpoint, Runtime, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import type { Resolver } from './resolver.ts'
-
-type Family = 4 | 6
 
 /** What is dialled: a host (name or address, policy form) and a port. */
 export interface Destination {

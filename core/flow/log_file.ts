@@ -3,8 +3,8 @@
  *
  * Nobody waits for a log: a line is put into memory and the machine takes it from there, one write at a time. When the
  * machine is slow lines gather, up to LOG_BACKLOG; when it fails (a full disk, a closed pipe) what it was handed is lost.
- * Both cost lines, which are counted, and never an exchange. A line that
- * was cut short by a failure is ended before another is written: that is the probe too, and while it fails nothing is lost.
+ * Both cost lines, which are counted, and never an exchange. A line that was cut short by a failure is ended before another
+ * is written: that is the probe too, and while it fails nothing is lost.
  */
 
 import { ByteWriter } from '../bytes/writer.ts'

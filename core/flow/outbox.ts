@@ -2,13 +2,12 @@
 
 import { ByteWriter } from '../bytes/writer.ts'
 import { Failure } from '../failure.ts'
-import { writeChunkSize, writeLastChunk } from '../http/body.ts'
+import { writeChunkEnd, writeChunkSize, writeLastChunk } from '../http/body.ts'
 import type { Head } from '../http/head.ts'
 import { GATHER_SIZE } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import { machineWords } from './messages.ts'
 
-const CRLF = Uint8Array.of(13, 10)
 /** Writers kept for the next user, no more than this: what a burst needed is given back to the collector. */
 const WRITERS_KEPT = 64
 const writers: ByteWriter[] = []
@@ -53,7 +52,7 @@ export class Outbox {
     if (this.chunked) writeChunkSize(writer, size)
     if (writer.length + size <= GATHER_SIZE) {
       writer.put(chunk, from, to)
-      if (this.chunked) writer.put(CRLF)
+      if (this.chunked) writeChunkEnd(writer)
       return
     }
     const gathered = this.flush()
@@ -100,7 +99,7 @@ export class Outbox {
 
   #large(bytes: Uint8Array): Promise<void> | void {
     this.sent += bytes.length
-    if (this.chunked) this.writer.put(CRLF)
+    if (this.chunked) writeChunkEnd(this.writer)
     let taken: Promise<void> | void
     try {
       taken = this.socket.write(bytes)

@@ -70,7 +70,8 @@ const HTTP = Uint8Array.of(0x48, 0x54, 0x54, 0x50, 0x2f)
 
 /**
  * Index what `bytes[base..to)` holds of a head, from `base + head.end` on. Offsets in the index count from `base`.
- * `size` is the limit of the whole; `owned` says that the bytes are the head's own and may be repaired.
+ * `owned` says that the bytes are the head's own and may be repaired. Throws a Failure: `bad` or `large` of the grammar,
+ * and for a request line method-unknown, bad-target, target-too-long, version-unknown.
  */
 export function parseHead(
   head: Head,

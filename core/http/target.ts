@@ -20,6 +20,7 @@ import {
   SLASH,
 } from '../bytes/ascii.ts'
 import { Failure, type FailureCode } from '../failure.ts'
+import { DNS_LABEL_SIZE, DNS_TEXT_SIZE } from '../limits.ts'
 import { FIELD } from './fields.ts'
 import type { Head } from './head.ts'
 
@@ -76,10 +77,6 @@ const unused = newTarget()
 const STAR = 0x2a
 const OPEN = 0x5b
 const CLOSE = 0x5d
-
-/** RFC 1035 2.3.4, without the root's dot. */
-const NAME_SIZE = 253
-const LABEL_SIZE = 63
 
 /**
  * Read the target and Host of a request the parser gave. Throws bad-target, wrong-scheme, and bad-host when Host is not
@@ -230,7 +227,7 @@ function hostName(bytes: Uint8Array, from: number, to: number, bad: FailureCode)
   let end = to
   if (end > from && bytes[end - 1] === DOT) end--
   if (end === from) throw new Failure(bad, 'the host is empty')
-  if (end - from > NAME_SIZE) throw new Failure(bad, 'the host is too long')
+  if (end - from > DNS_TEXT_SIZE) throw new Failure(bad, 'the host is too long')
   let label = from
   let letters = 0
   for (let i = from; i <= end; i++) {
@@ -239,7 +236,7 @@ function hostName(bytes: Uint8Array, from: number, to: number, bad: FailureCode)
       continue
     }
     if (letters === 0) throw new Failure(bad, 'the host has a label without a letter or digit')
-    if (i - label > LABEL_SIZE) throw new Failure(bad, 'the host has a label that is too long')
+    if (i - label > DNS_LABEL_SIZE) throw new Failure(bad, 'the host has a label that is too long')
     if (i === end) break
     label = i + 1
     letters = 0
