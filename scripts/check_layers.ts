@@ -39,7 +39,13 @@ const ARROWS: Record<string, readonly string[]> = {
 }
 
 /** What everyone in core may import, and what every adapter may. */
-const FOR_ALL = ['core/runtime.ts', 'core/limits.ts', 'core/failure.ts', 'core/config/settings.ts']
+const FOR_ALL = [
+  'core/runtime.ts',
+  'core/limits.ts',
+  'core/failure.ts',
+  'core/exit_codes.ts',
+  'core/config/settings.ts',
+]
 const FOR_ADAPTERS = ['core/runtime.ts', 'core/limits.ts']
 
 /** Package -> the folders that may import it. */

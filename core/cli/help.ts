@@ -1,7 +1,7 @@
 /** What `exaproxy help` says. */
 
 import { PLACES } from '../config/find_file.ts'
-import { EXIT_WORDS } from './exit_codes.ts'
+import { EXIT_WORDS } from '../exit_codes.ts'
 
 const EXITS = EXIT_WORDS.map(([code, words]) => `  ${String(code).padStart(2)}  ${words}`).join('\n')
 

@@ -11,6 +11,7 @@ import { ByteWriter } from '../bytes/writer.ts'
 import { BUFFER_SIZE, LOG_BACKLOG, LOG_CLOSE_WAIT, LOG_PIECE } from '../limits.ts'
 import type { Appender, Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
+import { within } from './within.ts'
 
 /** The callbacks may log, to this very file too; they may not throw. */
 export interface LogFileOptions {
@@ -130,14 +131,9 @@ export class LogFile {
   /** Write what waits and close, within LOG_CLOSE_WAIT milliseconds: a destination that hangs does not keep us. */
   async close(): Promise<void> {
     if (this.#closed) return
-    let stop = (): void => {}
-    const late = new Promise<void>((resolve) => {
-      stop = this.#runtime.clock.after(LOG_CLOSE_WAIT, resolve)
-    })
     const flushed = this.flush()
     this.#closed = true
-    await Promise.race([flushed, late])
-    stop()
+    await within(this.#runtime.clock, LOG_CLOSE_WAIT, flushed)
     this.lost += countLines(this.#out.bytes.subarray(this.#written, this.#committed))
     if (this.#pumping === null && this.destination !== 'stdout' && this.destination !== 'stderr') {
       await this.#appender?.close().catch(() => {})

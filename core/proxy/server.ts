@@ -2,9 +2,11 @@
 
 import { formatEndpoint, parseEndpoint } from '../bytes/address.ts'
 import type { ListenerSettings, Settings } from '../config/settings.ts'
+import { EXIT } from '../exit_codes.ts'
 import { Tasks } from '../flow/tasks.ts'
+import { within } from '../flow/within.ts'
 import { CUT_WAIT, LOG_FLUSH_PERIOD } from '../limits.ts'
-import type { Endpoint, Listener, Runtime, SignalName, Socket } from '../runtime.ts'
+import type { Endpoint, Listener, Runtime, SignalName } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { AccessLog } from './access_log.ts'
 import { Client } from './client.ts'
@@ -14,12 +16,6 @@ import { ListenerContext } from './listener.ts'
 import { loadPages } from './pages.ts'
 import { named, Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
-
-/** Exit codes of sysexits.h, for what keeps the service from starting. */
-const OK = 0
-const NO_INPUT = 66
-const UNAVAILABLE = 69
-const NO_PERMISSION = 77
 
 /** The default port of a proxy, for an address without one. */
 const PROXY_PORT = 3128
@@ -51,7 +47,7 @@ export async function serve(runtime: Runtime, settings: Settings): Promise<numbe
   }
   await server.stopped
   await server.close()
-  return OK
+  return EXIT.ok
 }
 
 export class Server {
@@ -65,11 +61,11 @@ export class Server {
   readonly #listeners: Listener[] = []
   readonly #undo: (() => void)[] = []
   #diagnostics: Diagnostics | null = null
-  #accessLog!: AccessLog
-  #proxy!: Proxy
+  #accessLog: AccessLog | null = null
+  #proxy: Proxy | null = null
   #stop!: () => void
   #draining = false
-  readonly #record = (record: ExchangeRecord): void => this.#accessLog.write(record)
+  readonly #record = (record: ExchangeRecord): void => this.#accessLog?.write(record)
 
   constructor(runtime: Runtime, settings: Settings) {
     this.#runtime = runtime
@@ -91,7 +87,8 @@ export class Server {
     )
     const pages = await loadPages(runtime, http)
     for (const problem of pages.problems) this.#log.warning('a page is not used: {problem}', { problem })
-    this.#proxy = new Proxy(runtime, this.#settings, pages, (error) => this.#bug(error))
+    const proxy = new Proxy(runtime, this.#settings, pages, (error) => this.#bug(error))
+    this.#proxy = proxy
     this.#undo.push(runtime.clock.every(LOG_FLUSH_PERIOD, () => this.#flushLogs()))
     // Before anybody can know that it runs: a signal that comes early stops it in good order, too.
     this.#on('SIGTERM', () => this.#drain('SIGTERM', this.#settings.service.drain_timeout))
@@ -99,7 +96,7 @@ export class Server {
     this.#on('SIGQUIT', () => this.#drain('SIGQUIT', 0))
     this.#on('SIGHUP', () => void this.#reopenLogs())
     this.#on('SIGUSR1', () => void this.#reopenLogs())
-    for (const settings of listener) await this.#listen(settings)
+    for (const settings of listener) await this.#listen(proxy, settings)
     await this.#writePid()
   }
 
@@ -111,19 +108,10 @@ export class Server {
       for (const client of context.clients) client.close()
     }
     this.#proxy?.close()
-    await this.#cut()
+    // What was cut ends now, and is logged; a coroutine that should not end must not keep the process.
+    await within(this.#runtime.clock, CUT_WAIT, this.#tasks.finished())
     await this.#accessLog?.close()
     await this.#diagnostics?.close()
-  }
-
-  /** What was cut ends now, and is logged; a coroutine that should not end must not keep the process. */
-  async #cut(): Promise<void> {
-    let stop = (): void => {}
-    const late = new Promise<void>((resolve) => {
-      stop = this.#runtime.clock.after(CUT_WAIT, resolve)
-    })
-    await Promise.race([this.#tasks.finished(), late])
-    stop()
   }
 
   async #writePid(): Promise<void> {
@@ -134,14 +122,14 @@ export class Server {
     this.#undo.push(() => void this.#runtime.files.remove(pid_file).catch(() => undefined))
   }
 
-  async #listen(settings: ListenerSettings): Promise<void> {
+  async #listen(proxy: Proxy, settings: ListenerSettings): Promise<void> {
     const context = new ListenerContext(settings, this.#settings.http.loose_targets)
     this.#contexts.push(context)
     for (const address of settings.address) {
       if (this.#draining) return
       const at = parseEndpoint(address, PROXY_PORT)
       if (at === null) {
-        throw new StartFailure(UNAVAILABLE, `listener.${settings.name}.address: "${address}" is no address`)
+        throw new StartFailure(EXIT.unavailable, `listener.${settings.name}.address: "${address}" is no address`)
       }
       let listener: Listener
       try {
@@ -150,15 +138,14 @@ export class Server {
         throw cannotListen(settings.name, at, error)
       }
       this.#listeners.push(listener)
-      if (listener.at.family !== 'unix') this.#proxy.destinations.listensOn(listener.at.address, listener.at.port)
+      if (listener.at.family !== 'unix') proxy.destinations.listensOn(listener.at.address, listener.at.port)
       const where = { name: settings.name, address: formatEndpoint(listener.at) }
       this.#log.info('listener {name} listening on {address}', where)
-      this.#tasks.run(listener, (socket) => this.#welcome(socket, context))
+      this.#tasks.run(listener, (socket) => this.#welcome(new Client(proxy, context, socket), context))
     }
   }
 
-  #welcome(socket: Socket, context: ListenerContext): void {
-    const client = new Client(this.#proxy, context, socket)
+  #welcome(client: Client, context: ListenerContext): void {
     const full = context.admit(client)
     this.#tasks.run(full === '' ? converse(client) : turnAway(client, full), this.#record)
   }
@@ -194,11 +181,11 @@ export class Server {
   async #reopenLogs(): Promise<void> {
     this.#log.info('reopening the logs')
     // A log that cannot be reopened goes on in its old file, and has said so itself.
-    await Promise.allSettled([this.#accessLog.reopen(), this.#diagnostics?.reopen()])
+    await Promise.allSettled([this.#accessLog?.reopen(), this.#diagnostics?.reopen()])
   }
 
   #flushLogs(): void {
-    this.#accessLog.flush()
+    this.#accessLog?.flush()
     this.#diagnostics?.flush()
   }
 
@@ -216,16 +203,19 @@ function cannotListen(name: string, at: Endpoint, error: unknown): Error {
   const where = `listener ${name} cannot listen on ${formatEndpoint(at)}`
   switch (error.code) {
     case 'in-use':
-      return new StartFailure(UNAVAILABLE, `${where}: the address is in use; stop what uses it, or choose another port`)
+      return new StartFailure(
+        EXIT.unavailable,
+        `${where}: the address is in use; stop what uses it, or choose another port`,
+      )
     case 'denied':
       return new StartFailure(
-        NO_PERMISSION,
+        EXIT.no_permission,
         `${where}: permission denied; choose a port from 1024 up, or grant CAP_NET_BIND_SERVICE`,
       )
     case 'not-available':
-      return new StartFailure(UNAVAILABLE, `${where}: this machine has no such address; choose one of its own`)
+      return new StartFailure(EXIT.unavailable, `${where}: this machine has no such address; choose one of its own`)
     default:
-      return new StartFailure(UNAVAILABLE, `${where}: ${error.message}`)
+      return new StartFailure(EXIT.unavailable, `${where}: ${error.message}`)
   }
 }
 
@@ -237,12 +227,12 @@ async function opened<T>(path: string, option: string, open: () => Promise<T>): 
     if (!(error instanceof SystemFailure)) throw error
     if (error.code === 'denied') {
       throw new StartFailure(
-        NO_PERMISSION,
+        EXIT.no_permission,
         `${option}: ${path} may not be opened; grant access to it or choose another`,
       )
     }
     throw new StartFailure(
-      NO_INPUT,
+      EXIT.no_input,
       `${option}: ${path} cannot be opened (${error.message}); check that its folder exists`,
     )
   }

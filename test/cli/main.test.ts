@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EXIT, EXIT_WORDS } from '../../core/cli/exit_codes.ts'
+import { EXIT, EXIT_WORDS } from '../../core/exit_codes.ts'
 import { HELP } from '../../core/cli/help.ts'
 import { main } from '../../core/cli/main.ts'
 import { VERSION } from '../../core/cli/version.ts'
