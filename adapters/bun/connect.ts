@@ -2,9 +2,9 @@
  * Connections made in Bun. Bun.connect cannot be given up: a connect that hangs would hold its descriptor for two minutes.
  * So its node:net makes the connection, then we take its handle (the very thing Bun.connect gives) and leave the rest.
  */
-import { createConnection, type NetConnectOpts, type Socket as NetSocket } from 'node:net'
+import { createConnection, type Socket as NetSocket } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
-import { unixEndpoint } from '../shared/endpoint.ts'
+import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { BunSocket, type Handle, handlers } from './socket.ts'
 
@@ -12,22 +12,14 @@ import { BunSocket, type Handle, handlers } from './socket.ts'
 const ours = { socket: handlers }
 
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
-  const unix = to.family === 'unix'
-  const { from } = options
-  const where: NetConnectOpts = unix
-    ? { path: to.address }
-    : { host: to.address, port: to.port, noDelay: true, autoSelectFamily: false }
-  if (!unix && from !== undefined) {
-    Object.assign(where, { localAddress: from.address }, from.port === 0 ? null : { localPort: from.port })
-  }
   let made: Socket | null = null
   let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
-    const connecting = createConnection({ ...where, allowHalfOpen: true })
+    const connecting = createConnection(netOptions(to, options))
     connecting.on('error', (error) => reject(systemFailure(error)))
     connecting.on('connect', () => {
       cancel = null
-      resolve(made = new BunSocket(taken(connecting), to, unix ? unixEndpoint('') : null))
+      resolve(made = new BunSocket(taken(connecting), to, to.family === 'unix' ? unixEndpoint('') : null))
     })
     cancel = () => {
       reject(new SystemFailure('cancelled', ''))

@@ -1,30 +1,22 @@
 /** Connections made by node:net. */
-import type { NetConnectOpts } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
-import { unixEndpoint } from '../shared/endpoint.ts'
+import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { Outgoing } from './outgoing.ts'
 import { NodeSocket } from './socket.ts'
 
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
-  const unix = to.family === 'unix'
-  const { from } = options
-  const where: NetConnectOpts = unix
-    ? { path: to.address }
-    : { host: to.address, port: to.port, noDelay: true, autoSelectFamily: false }
-  if (!unix && from !== undefined) {
-    Object.assign(where, { localAddress: from.address }, from.port === 0 ? null : { localPort: from.port })
-  }
+  const where = netOptions(to, options)
   let made: Socket | null = null
   let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
-    const connecting = new Outgoing({ ...where, allowHalfOpen: true })
+    const connecting = new Outgoing(where)
     const failed = (error: Error) => reject(systemFailure(error))
     // Paused before it connects, or Node reads ahead of the first pull.
     connecting.pause().on('error', failed).connect(where).on('connect', () => {
       connecting.off('error', failed)
       cancel = null
-      resolve(made = new NodeSocket(connecting, to, unix ? unixEndpoint('') : null))
+      resolve(made = new NodeSocket(connecting, to, to.family === 'unix' ? unixEndpoint('') : null))
     })
     cancel = () => {
       reject(new SystemFailure('cancelled', ''))

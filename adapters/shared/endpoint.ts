@@ -1,5 +1,6 @@
 /** Endpoints from what the machines say. Their text of an address comes from inet_ntop: RFC 5952 but for mapped IPv4. */
-import type { Endpoint } from '../../core/runtime.ts'
+import type { NetConnectOpts } from 'node:net'
+import type { ConnectOptions, Endpoint } from '../../core/runtime.ts'
 
 const MAPPED = '::ffff:'
 
@@ -18,4 +19,12 @@ export const unixEndpoint = (path: string): Endpoint => ({ family: 'unix', addre
 /** Where a socket was, when it is asked too late: the machine forgets it with the descriptor. */
 export function nowhere(family: Endpoint['family']): Endpoint {
   return { family, address: family === 6 ? '::' : family === 4 ? '0.0.0.0' : '', port: 0 }
+}
+
+/** What node:net is told to connect `to`. */
+export function netOptions(to: Endpoint, { from }: ConnectOptions): NetConnectOpts {
+  if (to.family === 'unix') return { path: to.address, allowHalfOpen: true }
+  const where = { host: to.address, port: to.port, noDelay: true, autoSelectFamily: false, allowHalfOpen: true }
+  if (from === undefined) return where
+  return { ...where, localAddress: from.address, ...(from.port === 0 ? null : { localPort: from.port }) }
 }
