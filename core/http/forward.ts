@@ -378,8 +378,10 @@ export function maxForwards(head: Head): number {
 
 /** Whether `pseudonym` is among the received-by of Via: the message was here before (RFC 9110 7.6.3). */
 export function hasVia(head: Head, pseudonym: string): boolean {
+  let i = head.find(FIELD.via)
+  if (i < 0) return false
   const lower = pseudonym.toLowerCase()
-  for (let i = head.find(FIELD.via); i >= 0; i = head.find(FIELD.via, i + 1)) {
+  for (; i >= 0; i = head.find(FIELD.via, i + 1)) {
     if (viaHas(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3], lower)) return true
   }
   return false
