@@ -52,8 +52,10 @@ export class Client implements Timed {
   late: Failure | null = null
   /** The connection may serve another request. */
   reusable = true
-  /** A status line has gone out for this exchange, so that no other may. */
+  /** A final status line has been written for this exchange. */
   answered = false
+  /** What had been sent to the client before it. */
+  sentBefore = 0
   /** The body of this answer ends with the connection: only a reset can tell that it is not whole. */
   endsWithConnection = false
   /** What Max-Forwards becomes on the way (RFC 9110 7.6.2); -1: untouched. */
@@ -105,8 +107,14 @@ export class Client implements Timed {
     record.request = head
     this.late = null
     this.answered = false
+    this.sentBefore = this.outbox.sent
     this.endsWithConnection = false
     this.maxForwards = -1
+  }
+
+  /** The answer has begun to go out, so that no other may. */
+  get begun(): boolean {
+    return this.answered && this.outbox.sent > this.sentBefore
   }
 
   /** The exchange is over: the record is complete, and may be written. */

@@ -216,6 +216,7 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
   how.trailers = head.trailersWelcome && chunked
   writeResponseHead(outbox.writer, response, how)
   client.answered = true
+  client.sentBefore = outbox.sent
   outbox.chunked = chunked
   const { idle_timeout } = proxy.settings.outgoing
   const patience = client.listener.settings.idle_timeout

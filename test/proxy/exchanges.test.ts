@@ -160,6 +160,21 @@ test('interim responses without end are a bad response', async () => {
   expect(await world.leftovers()).toEqual([])
 })
 
+test.each([
+  { broken: 'zz\r\nabc' },
+  { broken: '3\r\nabcXX0\r\n' },
+  { broken: '-1\r\n' },
+])('a body that breaks before any of the answer went out is a bad response: $broken', async ({ broken }) => {
+  const world = await World.open()
+  const [client, origin] = await world.asked()
+  await origin.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${broken}`)
+  expect(await client.news()).toMatch(/^HTTP\/1.1 502 Bad Gateway\r\n/)
+  expect(client.state).toBe('open')
+  expect(world.seen).toMatchObject([{ status: 502, failure: 'bad-response' }])
+  await client.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
 test('an answer during the upload is relayed, the rest of the upload goes on, and the connection ends', async () => {
   const world = await World.open()
   const [client, origin] = await world.asked(
