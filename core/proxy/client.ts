@@ -9,8 +9,7 @@ import { Outbox } from '../flow/outbox.ts'
 import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
-import { newTarget } from '../http/target.ts'
-import type { Target } from '../http/target.ts'
+import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import type { ListenerContext } from './listener.ts'
@@ -90,6 +89,12 @@ export class Client implements Timed {
   wait(on: Waits, ms: number): void {
     this.waits = on
     this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
+  }
+
+  /** The client has not taken yet what was written: wait for it, as long as an idle connection may last. */
+  taking(taken: Promise<void>): Promise<void> {
+    this.wait('reader', this.listener.settings.idle_timeout)
+    return taken
   }
 
   /** For an {@link Upload}: progress was made, and this is waited for next. */
@@ -196,6 +201,12 @@ export class Client implements Timed {
     this.late = null
     this.messages.parser.restart()
     return true
+  }
+
+  /** The exchange goes on over this connection, new or kept. */
+  use(connection: OriginConnection): void {
+    this.connection = connection
+    this.record.reached(connection.socket.peer)
   }
 
   /** Let go of the origin: kept for the next request when `keep`, else closed. */

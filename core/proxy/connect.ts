@@ -21,8 +21,6 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
   client.reusable = false
   const origin = routeConnect(client, target)
   const connection = await reach(client, origin)
-  record.origin = connection.socket.peer
-  record.hierarchy = 'HIER_DIRECT'
   record.firstByte = proxy.clock.now() - client.began
   outbox.writer.put(ESTABLISHED)
   await established(client, connection, 200)

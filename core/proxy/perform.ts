@@ -8,8 +8,7 @@ import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import { bindsLogin } from '../http/login.ts'
-import { parseTarget } from '../http/target.ts'
-import type { Target } from '../http/target.ts'
+import { parseTarget, type Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
 import { answerItself } from './answer.ts'
 import type { Client } from './client.ts'
@@ -58,11 +57,9 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
   let connection = client.take(origin)
   record.reused = connection !== null
   if (connection === null) connection = await reachOne(client, origin, target)
+  else client.use(connection)
   let response: Head
   for (;;) {
-    client.connection = connection
-    record.origin = connection.socket.peer
-    record.hierarchy = 'HIER_DIRECT'
     if (head.expectContinue && !proxy.settings.http.expect) await bidContinue(client)
     send(client, connection, head, target)
     try {
@@ -179,8 +176,7 @@ async function interim(client: Client, response: Head): Promise<void> {
   writeResponseHead(client.outbox.writer, response, how)
   const taken = client.outbox.flush()
   if (taken === undefined) return
-  client.wait('reader', client.listener.settings.idle_timeout)
-  await taken
+  await client.taking(taken)
   if (client.upload === null || client.upload.done) {
     client.wait('response', proxy.settings.outgoing.response_timeout)
   } else client.wait('body', client.listener.settings.idle_timeout)
@@ -219,21 +215,14 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
   client.sentBefore = outbox.sent
   outbox.chunked = chunked
   const { idle_timeout } = proxy.settings.outgoing
-  const patience = client.listener.settings.idle_timeout
   for (;;) {
     const event = messages.next()
     if (event.kind === 'data') {
       const taken = outbox.data(event.chunk, event.from, event.to)
-      if (taken !== undefined) {
-        client.wait('reader', patience)
-        await taken
-      }
+      if (taken !== undefined) await client.taking(taken)
     } else if (event.kind === 'need-data') {
       const taken = outbox.flush()
-      if (taken !== undefined) {
-        client.wait('reader', patience)
-        await taken
-      }
+      if (taken !== undefined) await client.taking(taken)
       client.wait('origin', idle_timeout)
       await messages.refill()
       // An end that we made ourselves is not the end of a body.
@@ -241,10 +230,7 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
     } else {
       outbox.finish(how.trailers ? event.trailers : null)
       const taken = outbox.flush()
-      if (taken !== undefined) {
-        client.wait('reader', patience)
-        await taken
-      }
+      if (taken !== undefined) await client.taking(taken)
       break
     }
   }

@@ -22,10 +22,7 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     throw error
   } finally {
     client.race = null
-    if (race.tried !== null) {
-      record.origin = race.tried
-      record.hierarchy = 'HIER_DIRECT'
-    }
+    if (race.tried !== null) record.reached(race.tried)
     record.dns = timings.dns
     record.connect = timings.connect
   }
@@ -35,7 +32,7 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     throw client.late
   }
   const connection = proxy.origins.connection(socket, origin)
-  client.connection = connection
+  client.use(connection)
   return connection
 }
 

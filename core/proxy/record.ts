@@ -63,6 +63,12 @@ export class ExchangeRecord {
   /** From `started` to the last byte. */
   total = 0
 
+  /** This address was dialled for it. */
+  reached(origin: Endpoint): void {
+    this.origin = origin
+    this.hierarchy = 'HIER_DIRECT'
+  }
+
   /** As good as new: the client and the listener stay, for they belong to the connection. */
   reset(started: number): void {
     this.started = started
