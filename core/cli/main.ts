@@ -171,7 +171,9 @@ export async function main(runtime: Runtime, run: typeof serve = serve): Promise
     }
     if (error instanceof SystemFailure) {
       // Whoever read our output has seen enough (exaproxy config | head): nothing to say.
-      if (error.code !== 'reset' && error.code !== 'closed') await program.complain(`exaproxy: ${error.message}\n`)
+      if (error.code !== 'reset' && error.code !== 'closed') {
+        await program.complain(`exaproxy: standard output cannot be written: ${error.message}\n`)
+      }
       return EXIT.output
     }
     const stack = error instanceof Error ? error.stack ?? error.message : String(error)

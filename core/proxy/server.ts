@@ -201,6 +201,7 @@ export class Server {
 function cannotListen(name: string, at: Endpoint, error: unknown): Error {
   if (!(error instanceof SystemFailure)) return error as Error
   const where = `listener ${name} cannot listen on ${formatEndpoint(at)}`
+  if (at.family === 'unix') return cannotMake(where, error)
   switch (error.code) {
     case 'in-use':
       return new StartFailure(
@@ -214,6 +215,22 @@ function cannotListen(name: string, at: Endpoint, error: unknown): Error {
       )
     case 'not-available':
       return new StartFailure(EXIT.unavailable, `${where}: this machine has no such address; choose one of its own`)
+    default:
+      return new StartFailure(EXIT.unavailable, `${where}: ${error.message}`)
+  }
+}
+
+/** The same for the path of a unix socket. */
+function cannotMake(where: string, error: SystemFailure): StartFailure {
+  switch (error.code) {
+    case 'in-use':
+      return new StartFailure(
+        EXIT.unavailable,
+        `${where}: the path is in use; stop what uses it, or remove it when a program that was killed left it`,
+      )
+    case 'missing':
+    case 'denied': // Node says this of a folder that is missing, too.
+      return new StartFailure(EXIT.no_permission, `${where}: check that its folder exists, and grant access to it`)
     default:
       return new StartFailure(EXIT.unavailable, `${where}: ${error.message}`)
   }

@@ -227,7 +227,7 @@ describe('when nothing can be printed', () => {
     const output = new SystemFailure('full', 'ENOSPC')
     expect(await run(['config'], { output })).toMatchObject({
       code: EXIT.output,
-      complained: 'exaproxy: full (ENOSPC)\n',
+      complained: 'exaproxy: standard output cannot be written: full (ENOSPC)\n',
     })
   })
 })

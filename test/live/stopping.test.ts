@@ -1,5 +1,8 @@
 /** How the program starts and ends: what is in flight, exit codes, and one clear line when it cannot start. */
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { answering, Origin } from './origin.ts'
@@ -117,6 +120,21 @@ describe('what keeps it from starting is one clear line', () => {
     expect(code).toBe(69)
     expect(program.diagnostics).toMatch(new RegExp(`${origin.authority}.*in use`, 's'))
     expect(program.diagnostics).not.toMatch(/^\s+at /m)
+  })
+
+  test.each([
+    { path: 'left.sock', exit: 69, words: /left\.sock: the path is in use; .* remove it/ },
+    { path: 'nowhere/x.sock', exit: 77, words: /x\.sock: check that its folder exists/ },
+  ])('the path of a unix socket: $path', async ({ path, exit, words }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'exaproxy-test-'))
+    writeFileSync(join(folder, 'left.sock'), '')
+    await using program = Program.run({
+      listener: { http: { mode: 'forward', address: `unix:${join(folder, path)}` } },
+    })
+    const { code } = await within(program.exited, 'the end')
+    rmSync(folder, { recursive: true })
+    expect(code).toBe(exit)
+    expect(program.diagnostics).toMatch(words)
   })
 
   test('an address that is not of this machine', async () => {
