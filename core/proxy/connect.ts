@@ -41,13 +41,7 @@ export async function openTunnel(
   if (client.upload !== null && !client.upload.done) throw new Failure('bad-response', 'an upgrade inside the request')
   client.reusable = false
   record.response = response
-  const how = proxy.responses
-  how.close = false
-  how.keepAlive = false
-  how.framing = 'as-is'
-  how.upgrade = true
-  how.date = proxy.date()
-  writeResponseHead(outbox.writer, response, how)
+  writeResponseHead(outbox.writer, response, proxy.interim(true))
   while (connection.messages.next().kind !== 'end');
   await established(client, connection, 101)
   return false

@@ -68,7 +68,7 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
         const taken = connection.outbox.flush()
         if (taken !== undefined) await taken
       }
-      response = await responseHead(client, connection)
+      response = await responseHead(client, connection, head)
       break
     } catch (error) {
       if (!mayRetry(client, connection, head, error)) throw error
@@ -134,7 +134,7 @@ function uploaded(client: Client, upload: Upload): void {
  * The head of the final response; those that come before it are passed on (RFC 9110 15.2).
  * @throws Failure origin-left, bad-response, response-head-too-large, and the client's
  */
-async function responseHead(client: Client, connection: OriginConnection): Promise<Head> {
+async function responseHead(client: Client, connection: OriginConnection, head: Head): Promise<Head> {
   const { messages } = connection
   const { proxy, record } = client
   for (let interims = 0;;) {
@@ -156,24 +156,18 @@ async function responseHead(client: Client, connection: OriginConnection): Promi
     const response = event.head
     if (response.status >= 200 || response.status === 101) return response
     if (++interims > INTERIM_COUNT) throw new Failure('bad-response', `more than ${INTERIM_COUNT} interim responses`)
-    await interim(client, response)
+    await interim(client, head, response)
     while (messages.next().kind !== 'end');
-    messages.parser.restart(client.record.request!.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
+    messages.parser.restart(head.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
   }
 }
 
 /** Pass a 1xx on; never to HTTP/1.0 (RFC 9110 15.2), nor a 100 that we have sent already ourselves. */
-async function interim(client: Client, response: Head): Promise<void> {
-  const { proxy, record } = client
-  const head = record.request!
+async function interim(client: Client, head: Head, response: Head): Promise<void> {
+  const { proxy } = client
   if (head.minor === 0) return
   if (response.status === 100 && head.expectContinue && !proxy.settings.http.expect) return
-  const how = proxy.responses
-  how.close = false
-  how.keepAlive = false
-  how.framing = 'as-is'
-  how.upgrade = false
-  writeResponseHead(client.outbox.writer, response, how)
+  writeResponseHead(client.outbox.writer, response, proxy.interim(false))
   const taken = client.outbox.flush()
   if (taken === undefined) return
   await client.taking(taken)

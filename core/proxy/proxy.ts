@@ -86,6 +86,16 @@ export class Proxy {
     }
   }
 
+  /** How a 1xx is passed on: it has no body and ends no connection. `upgrade`: a 101, after which a tunnel follows. */
+  interim(upgrade: boolean): ResponseForwarding {
+    const how = this.responses
+    how.close = false
+    how.keepAlive = false
+    how.framing = 'as-is'
+    how.upgrade = upgrade
+    return how
+  }
+
   /** The Date field of a message sent now (RFC 9110 6.6.1), made once a sweep: a second late at most. */
   date(): string {
     if (this.#date === '') this.#date = httpDate(this.clock.date())
