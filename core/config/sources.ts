@@ -67,7 +67,7 @@ export function unknownOption(path: readonly string[]): string {
     if (path.length === 1 && holder !== undefined) {
       return `is not an option; did you mean ${holder.name}.${holder.named ? 'NAME.' : ''}${first}?`
     }
-    return `there is no section of that name${didYouMean(first, sections)}`
+    return `there is no section of that name${didYouMean(first, sections) || `; there are ${sections.join(', ')}`}`
   }
   const names = section.options.map((option) => option.path.at(-1)!)
   const depth = section.named ? 3 : 2
@@ -79,7 +79,7 @@ export function unknownOption(path: readonly string[]): string {
   }
   if (path.length < depth) return `is a table; write [${section.named ? `${first}.${second || 'NAME'}` : first}]`
   if (path.length > depth) return 'goes deeper than any option'
-  return `there is no option of that name${didYouMean(path.at(-1)!, names)}`
+  return `there is no option of that name${didYouMean(path.at(-1)!, names) || `; there are ${names.join(', ')}`}`
 }
 
 /** A table that may be named without holding anything: `[http]`, `[listener.web]`. */
@@ -192,7 +192,9 @@ export function variableName(path: readonly string[]): string {
 
 function unknownVariable(rest: string): string {
   const near = closest(rest, variableNames())
-  return `is not an option${near === null ? '' : `; did you mean ${PREFIX}${near}?`}`
+  return `is not an option; ${
+    near === null ? 'see exaproxy config for those there are' : `did you mean ${PREFIX}${near}?`
+  }`
 }
 
 /** Without the prefix, which would make all of them look alike. */

@@ -209,7 +209,18 @@ describe('what is wrong', () => {
       'exaproxy.toml:2: lgo.level: there is no section of that ' +
       'name; did you mean log?',
     ],
-    ['an unknown empty section', { file: '[nothing]' }, 'exaproxy.toml:1: nothing: there is no section of that name'],
+    [
+      'an unknown empty section',
+      { file: '[nothing]' },
+      'exaproxy.toml:1: nothing: there is no section of that name; ' +
+      'there are listener, upstream, outgoing, http, dns, log, access_log, service',
+    ],
+    [
+      'an unknown option like no other',
+      { file: '[access_log]\nzzzzzzzz = 1' },
+      'exaproxy.toml:2: access_log.zzzzzzzz: there is no option of that name; ' +
+      'there are format, destination, strip_query',
+    ],
     [
       'an option outside its section',
       { file: 'via = true' },
@@ -295,7 +306,7 @@ describe('what is wrong', () => {
     const problems = problemsOf({ file, environment: { EXAPROXY_DNS_TIMEOUT: '5', EXAPROXY_X: '1' }, sets: ['a.b=c'] })
     expect(problems.map((problem) => problem.split(': ').slice(0, 2).join(': '))).toEqual([
       'exaproxy.toml:3: http.nam',
-      'EXAPROXY_X: is not an option',
+      'EXAPROXY_X: is not an option; see exaproxy config for those there are',
       '--set: a.b',
       'exaproxy.toml:5: outgoing.prefer',
       'exaproxy.toml:6: outgoing.deny',
