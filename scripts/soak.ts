@@ -1,6 +1,6 @@
 /**
  * The large run, `npm run soak`: bodies of 4 GB both ways with a slow peer, 8,000 idle connections, 100,000 requests.
- * Prints what memory they took of the program EXAPROXY_TEST_PROGRAM names, and fails where a goal is missed.
+ * Prints what memory they took of the launcher on the runtime that EXAPROXY_RUNTIME names, and fails where a goal is missed.
  *
  *     npm run soak -- [--size GB] [--idle N] [--requests N]
  */
@@ -11,10 +11,12 @@ import { setTimeout as after } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { OriginConnection } from '../test/live/origin.ts'
 import { answering, Origin } from '../test/live/origin.ts'
-import { PROGRAM, Program } from '../test/live/program.ts'
+import { Program } from '../test/live/program.ts'
 import { RawClient } from '../test/live/raw.ts'
 import type { Wire } from '../test/live/wire.ts'
 
+const RUNTIME = process.env.EXAPROXY_RUNTIME ?? 'bun'
+const LAUNCHED = { environment: { EXAPROXY_RUNTIME: RUNTIME } }
 const KB = 1024
 const MB = 1024 * KB
 const GB = 1024 * MB
@@ -41,7 +43,7 @@ let missed = 0
 
 function report(what: string, figure: string, good: boolean): void {
   if (!good) missed++
-  console.log(`${PROGRAM.padEnd(7)} ${what.padEnd(44)} ${figure.padStart(16)} ${good ? '' : 'MISSED'}`)
+  console.log(`${RUNTIME.padEnd(7)} ${what.padEnd(44)} ${figure.padStart(16)} ${good ? '' : 'MISSED'}`)
 }
 
 const megabytes = (bytes: number) => `${(bytes / MB).toFixed(1)} MB`
@@ -71,7 +73,7 @@ async function download(size: number): Promise<void> {
     await connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
     await sendAll(connection, size)
   })
-  await using program = await Program.start()
+  await using program = await Program.start({}, LAUNCHED)
   using client = await RawClient.connect(program.port())
   client.keep = false
   const started = performance.now()
@@ -93,7 +95,7 @@ async function upload(size: number): Promise<void> {
     await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone')
   }
   using origin = await Origin.listen(receive)
-  await using program = await Program.start()
+  await using program = await Program.start({}, LAUNCHED)
   using client = await RawClient.connect(program.port())
   const host = origin.authority
   await client.send(`POST http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${size}\r\n\r\n`)
@@ -107,7 +109,7 @@ async function upload(size: number): Promise<void> {
 
 async function idle(count: number): Promise<void> {
   using origin = await Origin.listen(answering('ok'))
-  await using program = await Program.start({ access_log: { destination: 'off' } })
+  await using program = await Program.start({ access_log: { destination: 'off' } }, LAUNCHED)
   const host = origin.authority
   const request = `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`
   // One request of each, as browsers have made: and so is all code compiled before the count starts.
@@ -140,7 +142,7 @@ async function idle(count: number): Promise<void> {
 
 async function requests(count: number): Promise<void> {
   using origin = await Origin.listen(answering('ok'))
-  await using program = await Program.start({ access_log: { destination: '/dev/null' } })
+  await using program = await Program.start({ access_log: { destination: '/dev/null' } }, LAUNCHED)
   const host = origin.authority
   const kept = `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`
   const short = `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
