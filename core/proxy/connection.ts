@@ -37,6 +37,7 @@ export async function* converse(client: Client): AsyncGenerator<ExchangeRecord, 
     await linger(client)
   } finally {
     client.close()
+    client.messages.parser.release()
   }
 }
 
