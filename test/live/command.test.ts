@@ -98,7 +98,11 @@ name = "set"  # --set
 
   test('a full disk is one line', () => {
     const outcome = run(['bash', '-c', 'exec "$@" > /dev/full', 'bash', ...COMMAND, 'config'])
-    expect(outcome).toMatchObject({ code: 74, output: '', errors: expect.stringMatching(/^exaproxy: full.*\n$/) })
+    expect(outcome).toMatchObject({
+      code: 74,
+      output: '',
+      errors: expect.stringMatching(/^exaproxy: standard output cannot be written: full.*\n$/),
+    })
   })
 
   test('a long output arrives whole', () => {
