@@ -277,7 +277,7 @@ export function listeners(runtime: Runtime, skips: Skips): void {
 
 const DEAF = `
 require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
-  process.stdout.write(this.address().port + '\n')
+  console.log(String(this.address().port))
 })
 `
 
