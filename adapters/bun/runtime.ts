@@ -2,31 +2,19 @@
 import process from 'node:process'
 import type { Runtime } from '../../core/runtime.ts'
 import { spawn } from '../shared/child.ts'
-import { clock } from '../shared/clock.ts'
-import { datagram } from '../shared/datagram.ts'
-import { errors, files, output } from '../shared/files.ts'
-import { addresses, exit, host, memory, random, signal } from '../shared/host.ts'
+import { errors, output } from '../shared/files.ts'
+import { machine } from '../shared/machine.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
 
 export const runtime: Runtime = {
+  ...machine,
   name: 'bun',
   version: Bun.version,
-  clock,
-  files,
   arguments: process.argv.slice(2),
-  environment: process.env,
   output,
   errors,
   listen,
   connect,
-  datagram,
   spawn,
-  random,
-  signal,
-  addresses,
-  memory,
-  pid: process.pid,
-  host,
-  exit,
 }
