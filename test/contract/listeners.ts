@@ -282,7 +282,8 @@ require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 },
 `
 
 /**
- * A listener whose queue is full: another process, stopped. The kernel drops what comes then, so that a connect hangs.
+ * A listener whose queue is full: another process, stopped. The kernel drops what comes then, so that a connect hangs. It is
+ * Node everywhere: a Deno that is stopped while it writes to its cache keeps the lock of it, and every other Deno waits.
  */
 async function withBlackhole(
   runtime: Runtime,
@@ -290,7 +291,7 @@ async function withBlackhole(
 ): Promise<void> {
   const script = temporary() + '.cjs'
   await runtime.files.write(script, new TextEncoder().encode(DEAF))
-  const child = spawn(process.execPath, [...('Deno' in globalThis ? ['run', '-A'] : []), script])
+  const child = spawn('node', [script])
   const port = await new Promise<number>((resolve) => child.stdout.once('data', (text) => resolve(Number(text))))
   child.kill('SIGSTOP')
   const at: Endpoint = { family: 4, address: '127.0.0.1', port }
@@ -308,7 +309,8 @@ async function withBlackhole(
       connecting.socket.then((socket) => socket.close(), () => {})
       connecting.cancel()
     }
-    child.kill('SIGKILL')
+    // Deno's kill() sends no second signal to a child.
+    process.kill(child.pid!, 'SIGKILL')
     await runtime.files.remove(script)
   }
 }
