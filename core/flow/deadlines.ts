@@ -23,9 +23,10 @@ const SWEEPS = 4
 export class Deadlines {
   /** The time of the last sweep, which is what a deadline is counted from: reading a clock for each chunk would cost more. */
   now: number
+  /** Between two sweeps, milliseconds. */
+  readonly period: number
   readonly #clock: Clock
   readonly #all: Timed[] = []
-  readonly #period: number
   readonly #listeners: (() => void)[] = []
   #stop: (() => void) | null = null
 
@@ -33,18 +34,18 @@ export class Deadlines {
   constructor(clock: Clock, shortest: number) {
     this.#clock = clock
     this.now = clock.now()
-    this.#period = Math.max(SHORTEST_PERIOD, Math.min(LONGEST_PERIOD, Math.floor(shortest / SWEEPS)))
+    this.period = Math.max(SHORTEST_PERIOD, Math.min(LONGEST_PERIOD, Math.floor(shortest / SWEEPS)))
   }
 
   /** `ms` from now, never too early and less than two periods late. */
   after(ms: number): number {
-    return this.now + this.#period + ms
+    return this.now + this.period + ms
   }
 
   add(timed: Timed): void {
     if (this.#all.length === 0) this.now = this.#clock.now()
     timed.slot = this.#all.push(timed) - 1
-    this.#stop ??= this.#clock.every(this.#period, () => this.sweep())
+    this.#stop ??= this.#clock.every(this.period, () => this.sweep())
   }
 
   remove(timed: Timed): void {
@@ -61,7 +62,7 @@ export class Deadlines {
   /** Call `listener` at each sweep, from now on. */
   listen(listener: () => void): void {
     this.#listeners.push(listener)
-    this.#stop ??= this.#clock.every(this.#period, () => this.sweep())
+    this.#stop ??= this.#clock.every(this.period, () => this.sweep())
   }
 
   sweep(): void {

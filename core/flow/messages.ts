@@ -87,6 +87,9 @@ export class Messages {
     const pull = this.#pull
     this.#pull = null
     pull?.catch(nothing)
-    return { rest: this.parser.rest(), pull }
+    const rest = this.parser.rest()
+    // Whoever takes it counts it.
+    this.received -= rest.length
+    return { rest, pull }
   }
 }

@@ -6,6 +6,7 @@ import type { Deadlines, Timed } from './deadlines.ts'
 import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
 import { Messages } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import type { TunnelTotals } from './tunnel.ts'
 
 /** A connection to an origin, with what reads from it and what writes to it. */
 export class OriginConnection implements Timed {
@@ -22,6 +23,10 @@ export class OriginConnection implements Timed {
   login = false
   /** It waits, like one that is kept, but for the client whose login it carries. */
   bound = false
+  /** What passed through the tunnel that it has become. */
+  tunnel: TunnelTotals | null = null
+  #countedIn = 0
+  #countedOut = 0
   readonly #origins: Origins
   readonly #stirred = (): void => {
     // Bytes nobody asked for, the end, or a reset: of no use any more, and never to be taken for an answer (RFC 9112 9.2).
@@ -39,6 +44,17 @@ export class OriginConnection implements Timed {
   /** The next pull begins while nobody waits, so that an origin that closes is noticed. */
   watch(): void {
     this.messages.watch(this.#stirred, this.#stirred)
+  }
+
+  /** Count what has passed since it was counted last. */
+  count(): void {
+    const { messages, outbox, tunnel } = this
+    const received = messages.received + (tunnel === null ? 0 : tunnel.down)
+    const sent = outbox.sent + (tunnel === null ? 0 : tunnel.up)
+    this.#origins.received += received - this.#countedIn
+    this.#origins.sent += sent - this.#countedOut
+    this.#countedIn = received
+    this.#countedOut = sent
   }
 
   expired(): void {
@@ -83,6 +99,11 @@ export class Origins {
   /** Connections made, and connections given out again. */
   made = 0
   reused = 0
+  /** Connections in use and kept. */
+  open = 0
+  /** Bytes from origins and to them. */
+  received = 0
+  sent = 0
 
   constructor(dialler: Dialler, deadlines: Deadlines, limits: PoolLimits) {
     this.#dialler = dialler
@@ -134,6 +155,7 @@ export class Origins {
     const connection = new OriginConnection(socket, origin, this)
     this.#deadlines.add(connection)
     this.made++
+    this.open++
     origin.active++
     return connection
   }
@@ -146,6 +168,7 @@ export class Origins {
       this.discard(connection)
       return
     }
+    connection.count()
     origin.active--
     connection.kept = true
     origin.kept.push(connection)
@@ -159,6 +182,7 @@ export class Origins {
       this.discard(connection)
       return
     }
+    connection.count()
     connection.bound = true
     this.#rest(connection)
   }
@@ -189,6 +213,8 @@ export class Origins {
   release(connection: OriginConnection): void {
     if (connection.slot === -1) return
     this.#deadlines.remove(connection)
+    this.open--
+    connection.count()
     connection.outbox.discard()
     const { origin } = connection
     if (connection.kept) {

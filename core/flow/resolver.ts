@@ -23,6 +23,8 @@ export interface ResolverStatistics {
   /** Look-ups asked of us, and how many of them the cache (or the hosts file) answered. */
   readonly lookups: number
   readonly hits: number
+  /** Of those, the ones that were told that there is no such name, or that nobody could say. */
+  readonly negative: number
   /** Answers past their time that were used for want of better ones. */
   readonly stale: number
   readonly failures: number
@@ -88,6 +90,7 @@ export class Resolver {
   #closed = false
   #lookups = 0
   #hits = 0
+  #negative = 0
   #stale = 0
   #failures = 0
 
@@ -159,6 +162,7 @@ export class Resolver {
     return {
       lookups: this.#lookups,
       hits: this.#hits,
+      negative: this.#negative,
       stale: this.#stale,
       failures: this.#failures,
       open: this.#questions.size,
@@ -215,6 +219,7 @@ export class Resolver {
     const entry = this.#cache.fresh(name, family, now)
     if (entry !== null) {
       this.#hits++
+      if (entry.lack !== null) this.#negative++
       return settled(entry)
     }
     return (this.#pending[family].get(name) ?? this.#begin(name, family, now)).promise

@@ -6,6 +6,7 @@ import type { Race } from '../flow/dial.ts'
 import { Messages } from '../flow/messages.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { Outbox } from '../flow/outbox.ts'
+import type { TunnelTotals } from '../flow/tunnel.ts'
 import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
@@ -32,7 +33,8 @@ import { refuseNow } from './refuse.ts'
  * | `tunnel` | nothing passed either way: closed |
  * | `end` | what the client still sends is thrown away until it ends, but no longer: closed |
  */
-export type Waits = 'request' | 'head' | 'body' | 'connect' | 'response' | 'origin' | 'reader' | 'tunnel' | 'end'
+export type Waits = typeof WAITS[number]
+export const WAITS = ['request', 'head', 'body', 'connect', 'response', 'origin', 'reader', 'tunnel', 'end'] as const
 
 function nothing(): void {}
 
@@ -68,10 +70,14 @@ export class Client implements Timed {
   upload: Upload | null = null
   /** Settles when the upload has come to its end, good or bad. */
   uploading: Promise<void> | null = null
+  /** What passed through the tunnel that this connection has become. */
+  tunnel: TunnelTotals | null = null
   /** Clock time at which the request head was complete. */
   began = 0
   #bytesIn = 0
   #bytesOut = 0
+  #countedIn = 0
+  #countedOut = 0
   readonly #left = (): void => this.giveUp(new Failure('client-left'))
 
   constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
@@ -132,6 +138,21 @@ export class Client implements Timed {
     record.bytesOut += outbox.sent - this.#bytesOut
     this.#bytesIn = received
     this.#bytesOut = outbox.sent
+    this.proxy.statistics.record(record)
+    this.listener.exchanges++
+    this.count()
+  }
+
+  /** Count what has passed since it was counted last. */
+  count(): void {
+    const { listener, messages, outbox, tunnel } = this
+    const received = messages.received + (tunnel === null ? 0 : tunnel.up)
+    const sent = outbox.sent + (tunnel === null ? 0 : tunnel.down)
+    listener.received += received - this.#countedIn
+    listener.sent += sent - this.#countedOut
+    this.#countedIn = received
+    this.#countedOut = sent
+    if (this.connection !== null) this.connection.count()
   }
 
   /** Give up what is under way because of `failure`: whoever waits for the origin hears of it, and the client stays. */
@@ -146,6 +167,7 @@ export class Client implements Timed {
   }
 
   expired(): void {
+    this.proxy.statistics.missed(this.waits)
     switch (this.waits) {
       case 'request':
       case 'end':
@@ -238,6 +260,7 @@ export class Client implements Timed {
   /** All of it, at once. Safe to call twice. */
   close(): void {
     if (this.slot === -1) return
+    this.count()
     this.listener.dismiss(this)
     this.proxy.deadlines.remove(this)
     // One that is in the middle of an exchange must not think that it may try again.

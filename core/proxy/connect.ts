@@ -57,6 +57,9 @@ async function established(client: Client, connection: OriginConnection, status:
   client.wait('tunnel', tunnel_timeout)
   await outbox.flush()
   const totals = { up: 0, down: 0 }
+  client.tunnel = totals
+  connection.tunnel = totals
+  proxy.statistics.tunnel(status)
   const here = messages.detach()
   const there = connection.messages.detach()
   let patience = tunnel_timeout
@@ -69,8 +72,7 @@ async function established(client: Client, connection: OriginConnection, status:
       client.wait('tunnel', patience)
     },
   )
-  // What was here before the tunnel began was counted when it came.
-  record.bytesIn += totals.up - here.rest.length
+  record.bytesIn += totals.up
   record.bytesOut += totals.down
   if (client.late !== null) record.failure = client.late.code
   else if (broken !== '') record.reason = broken

@@ -8,6 +8,12 @@ export class ListenerContext {
   readonly settings: ListenerSettings
   readonly limits: HeadLimits
   readonly clients = new Set<Client>()
+  /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
+  accepted = 0
+  refused = 0
+  exchanges = 0
+  received = 0
+  sent = 0
   /** Those of {@link clients} that are being told that there is no room. They take none from the others. */
   readonly #turnedAway = new Set<Client>()
   /** Connections by client address, kept only where they are limited. */
@@ -22,8 +28,13 @@ export class ListenerContext {
   admit(client: Client): string {
     const wrong = this.#full(client.record.client)
     this.clients.add(client)
-    if (wrong !== '') this.#turnedAway.add(client)
-    else this.#count(client.record.client, 1)
+    if (wrong === '') {
+      this.accepted++
+      this.#count(client.record.client, 1)
+    } else {
+      this.refused++
+      this.#turnedAway.add(client)
+    }
     return wrong
   }
 

@@ -15,6 +15,7 @@ import type { Clock, Runtime } from '../runtime.ts'
 import type { Pages } from './pages.ts'
 import { NOT_TAKEN } from './record.ts'
 import { Upstreams } from './route.ts'
+import { Statistics } from './statistics.ts'
 
 export class Proxy {
   readonly runtime: Runtime
@@ -26,6 +27,7 @@ export class Proxy {
   readonly upstreams: Upstreams
   readonly destinations: Destinations
   readonly pages: Pages
+  readonly statistics = new Statistics()
   /** The pseudonym in Via and Proxy-Status, by which a request that comes round again is known. */
   readonly name: string
   /** The methods that are let through; null: all. */
@@ -113,6 +115,7 @@ export class Proxy {
 
   /** Something was thrown that is no failure. */
   bug(error: unknown): Failure {
+    this.statistics.bug()
     this.#report(error)
     return new Failure('bug')
   }
@@ -124,6 +127,7 @@ export class Proxy {
   }
 
   #swept(): void {
+    this.statistics.swept(this.deadlines.now, this.deadlines.period)
     this.#date = ''
     this.epoch = this.clock.date() - this.clock.now()
     if (this.deadlines.now < this.#localsDue) return

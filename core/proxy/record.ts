@@ -6,7 +6,8 @@ import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../runtime.ts'
 
 /** What was done with the exchange. `permit` is what happens when nobody decides. */
-export type DecisionKind = 'permit' | 'rewrite' | 'redirect' | 'deny' | 'respond' | 'intercept' | 'close'
+export type DecisionKind = typeof DECISIONS[number]
+export const DECISIONS = ['permit', 'rewrite', 'redirect', 'deny', 'respond', 'intercept', 'close'] as const
 
 /** How the origin was reached, in Squid's words. Other words come with parents. */
 export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT'
