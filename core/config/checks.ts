@@ -1,7 +1,7 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
 import { canonical, parseEndpoint } from '../bytes/address.ts'
-import type { ListenerSettings, Settings } from './settings.ts'
+import { ADMIN_ADDRESS, type ListenerSettings, type Settings } from './settings.ts'
 
 /** `grave`: the proxy does not start with it. */
 export interface Finding {
@@ -34,6 +34,17 @@ function checkListeners(listeners: readonly ListenerSettings[]): Finding[] {
     if (other === undefined) continue
     const said = other.at === at ? at : `${at} (beside ${other.at})`
     found.push(grave(`listener.${name}.address`, `${said} is taken by listener.${other.name}; give each its own port`))
+  }
+  return found
+}
+
+/** The default gives way to listeners: it is not asked for. */
+function checkAdmin({ listener, admin }: Settings): Finding[] {
+  const found: Finding[] = []
+  for (const at of admin.address) {
+    const taken = listener.find(({ address }) => address.some((theirs) => clash(theirs, at)))
+    if (taken === undefined || at === ADMIN_ADDRESS) continue
+    found.push(grave('admin.address', `${at} is taken by listener.${taken.name}; give each its own port`))
   }
   return found
 }
@@ -86,6 +97,7 @@ function checkDns({ dns }: Settings): Finding[] {
 export function check(settings: Settings): Finding[] {
   return [
     ...checkListeners(settings.listener),
+    ...checkAdmin(settings),
     ...checkUpstreams(settings),
     ...checkOutgoing(settings),
     ...checkDns(settings),

@@ -155,6 +155,14 @@ export function count(least: number, most: number) {
   return { type, shape: 'number', form } as const satisfies Kind
 }
 
+/** A number, or the word that lets the program find it. */
+export function countOr<const T extends string>(word: T, least: number, most: number) {
+  const form = `"${word}" or a whole number from ${least} to ${most}`
+  const error = ({ input }: { readonly input?: unknown }) => `${show(input)} is not ${form}`
+  const type = z.union([z.literal(word), z.int().min(least).max(most)], { error })
+  return { type, shape: 'number', form } as const satisfies Kind
+}
+
 export const flag = {
   type: z.boolean({ error: wrong('true or false', 'true') }),
   shape: 'flag',
@@ -225,6 +233,30 @@ export const endpoints = {
   ),
   shape: 'list',
   form: 'an address and a port, as "127.0.0.1:3128", "[::1]:3128" or "unix:/path", or a list of them',
+} as const satisfies Kind
+
+const OFF = 'off'
+
+function places(value: string | readonly string[]): string[] {
+  const all = typeof value === 'string' ? [value] : [...value]
+  return all.length === 1 && (all[0] === OFF || all[0] === '') ? [] : all
+}
+
+/** The same, or nowhere: the word "off", or an empty list. */
+export const endpointsOrOff = {
+  type: z.codec(
+    z.union([z.string(), z.array(z.string())], {
+      error: wrong('an address and a port, a list, or "off"', '"127.0.0.1:8080"'),
+    }),
+    z.array(listening),
+    {
+      // From the command line the word comes as a list of one.
+      decode: places,
+      encode: (value) => value.length === 0 ? OFF : value,
+    },
+  ),
+  shape: 'list',
+  form: 'an address and a port, as "127.0.0.1:8080" or "unix:/path", a list of them, or "off"',
 } as const satisfies Kind
 
 /** `address:port`; the port may be left out where `port` is known. */

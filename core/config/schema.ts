@@ -4,10 +4,10 @@
  */
 
 import * as z from 'zod'
-import { HEAD_SIZE } from '../limits.ts'
+import { HEAD_SIZE, WORKERS } from '../limits.ts'
 import * as kind from './kinds.ts'
 import type { Kind, Shape } from './kinds.ts'
-import type { Settings } from './settings.ts'
+import { ADMIN_ADDRESS, type Settings } from './settings.ts'
 
 /** One option. `path` has `*` in the place of a NAME. `fallback` is as a person would write it; `undefined`: required. */
 export interface Option {
@@ -54,18 +54,19 @@ const listener = z.strictObject({
   address: required(
     kind.endpoints,
     'Where to listen. Port 0 lets the system choose. The listener called http has 127.0.0.1:3128 and [::1]:3128 for a ' +
-      'default: this machine alone, on the port Squid has made usual.',
+      'default: this machine alone, on the port Squid has made usual. A unix socket cannot be shared: it is served by the ' +
+      'first worker alone.',
   ),
   connections: option(
     kind.count(0, MOST),
     32_768,
-    'Connections at once; 0: as many as the system allows. The default is half of 65,536, because ' +
-      'each may need two file descriptors.',
+    'Connections at once, each worker having its share of them; 0: as many as the system allows. The default is half of ' +
+      '65,536, because each may need two file descriptors.',
   ),
   connections_per_client: option(
     kind.count(0, MOST),
     0,
-    'Connections at once of one client address; 0: no limit, because a whole office may share one address.',
+    'Connections at once of one client address to each worker; 0: no limit, because a whole office may share one address.',
   ),
   head_timeout: option(
     kind.time(),
@@ -137,9 +138,14 @@ const outgoing = z.strictObject({
   idle_per_origin: option(
     kind.count(0, MOST),
     128,
-    'Kept connections to one origin; 0: none is kept. Enough for a busy site, few enough not to be a nuisance to it.',
+    'Kept connections of each worker to one origin; 0: none is kept. Enough for a busy site, few enough not to be a ' +
+      'nuisance to it.',
   ),
-  idle_total: option(kind.count(0, MOST), 4096, 'Kept connections to all origins: each costs a file descriptor.'),
+  idle_total: option(
+    kind.count(0, MOST),
+    4096,
+    'Kept connections of each worker to all origins: each costs a file descriptor.',
+  ),
   connect_ports: option(
     kind.list(kind.ports, 'a list of ports', '[443, "8000-8999"]'),
     [443, 981, 7000],
@@ -234,7 +240,7 @@ const dns = z.strictObject({
   cache_size: option(
     kind.count(0, 10_000_000),
     20_000,
-    'Answers kept, in number; the one unused for longest makes room. 0: none.',
+    'Answers kept by each worker, in number; the one unused for longest makes room. 0: none.',
   ),
   fqdn_only: option(
     kind.flag,
@@ -278,12 +284,33 @@ const access_log = z.strictObject({
 })
 
 const service = z.strictObject({
+  workers: option(
+    kind.countOr('auto', 1, WORKERS),
+    'auto',
+    'Processes that carry traffic, each with its own connections to origins, its own cache of names and its own share of ' +
+      'the clients. "auto": one for each processor this process may use. A supervisor starts them, and anew when one dies.',
+  ),
+  engine: option(
+    kind.choice('auto', 'epoll', 'portable'),
+    'auto',
+    'What carries bytes: "epoll", a loop of our own on Linux; "portable", the sockets of the runtime; "auto": epoll where ' +
+      'it works. With "epoll" the proxy does not start where it does not.',
+  ),
   drain_timeout: option(
     kind.time('none'),
     '30s',
     'How long SIGTERM and SIGINT wait for what is in flight. SIGQUIT waits for all of it.',
   ),
-  pid_file: option(kind.path([], true), '', 'A file to write the process id to; empty: none.'),
+  pid_file: option(kind.path([], true), '', 'A file to write the process id of the supervisor to; empty: none.'),
+})
+
+const admin = z.strictObject({
+  address: option(
+    kind.endpointsOrOff,
+    ADMIN_ADDRESS,
+    'Where the control application listens: health, statistics, metrics. It asks nobody for a password, so keep it to this ' +
+      'machine. Where it cannot listen on the default address the proxy starts without it, and says so in the log.',
+  ),
 })
 
 const named = <T extends z.ZodType>(type: T, description: string) =>
@@ -297,7 +324,8 @@ export const schema = z.strictObject({
   dns: dns.prefault({}).meta({ description: 'How names are looked up; the system’s resolver is not used.' }),
   log: log.prefault({}).meta({ description: 'Diagnostics.' }),
   access_log: access_log.prefault({}).meta({ description: 'One line for each exchange.' }),
-  service: service.prefault({}).meta({ description: 'The process.' }),
+  service: service.prefault({}).meta({ description: 'The processes.' }),
+  admin: admin.prefault({}).meta({ description: 'For whoever operates the proxy.' }),
 })
 
 /** A section: a table of options, or (`named`) of tables of options by name. */
@@ -329,6 +357,7 @@ export const SECTIONS: readonly Section[] = [
   section('log', log.shape),
   section('access_log', access_log.shape),
   section('service', service.shape),
+  section('admin', admin.shape),
 ]
 
 /** `listener.http.address` is the option `listener.*.address`. `null` when there is none. */

@@ -115,9 +115,21 @@ export interface AccessLogSettings {
 }
 
 export interface ServiceSettings {
+  /** Processes that carry traffic; `auto`: one for each processor this process may use. */
+  readonly workers: 'auto' | number
+  /** What carries bytes: the epoll loop of adapters/linux, or what the runtime has; `auto`: the first where it works. */
+  readonly engine: 'auto' | 'epoll' | 'portable'
   /** How long a stop waits for what is in flight. */
   readonly drain_timeout: number
   readonly pid_file: string
+}
+
+/** Where the control application listens when nothing says otherwise: for this machine alone. */
+export const ADMIN_ADDRESS = '127.0.0.1:8080'
+
+export interface AdminSettings {
+  /** Where the control application listens, as in a listener; empty: nowhere. */
+  readonly address: readonly string[]
 }
 
 export interface Settings {
@@ -129,4 +141,5 @@ export interface Settings {
   readonly log: LogSettings
   readonly access_log: AccessLogSettings
   readonly service: ServiceSettings
+  readonly admin: AdminSettings
 }

@@ -38,6 +38,8 @@ describe('defaults', () => {
     expect(settings.dns.hosts).toBe(true)
     expect(settings.access_log).toEqual({ format: 'squid', destination: 'stdout', strip_query: true })
     expect(settings.log).toEqual({ level: 'info', destination: 'stderr' })
+    expect(settings.service).toMatchObject({ workers: 'auto', engine: 'auto' })
+    expect(settings.admin).toEqual({ address: ['127.0.0.1:8080'] })
   })
 
   test('are valid, each as it is written in the table', () => {
@@ -213,7 +215,7 @@ describe('what is wrong', () => {
       'an unknown empty section',
       { file: '[nothing]' },
       'exaproxy.toml:1: nothing: there is no section of that name; ' +
-      'there are listener, upstream, outgoing, http, dns, log, access_log, service',
+      'there are listener, upstream, outgoing, http, dns, log, access_log, service, admin',
     ],
     [
       'an unknown option like no other',
@@ -334,6 +336,12 @@ describe('what is wrong together', () => {
     ],
     ['... of one listener', '[listener.a]\naddress = ["127.0.0.1:80", "127.0.0.1:80"]', 'is taken by listener.a'],
     ['... by path', `[listener.a]\naddress = "unix:/x"\n${web('unix:/x')}`, 'unix:/x is taken by listener.a'],
+    [
+      'the control application at the place of a listener',
+      `${web('0.0.0.0:80')}\n[admin]\naddress = "127.0.0.1:80"`,
+      'admin.address: 127.0.0.1:80 is taken by listener.web; give each its own port',
+    ],
+    ['... at its default place, which gives way', web('0.0.0.0:8080'), null],
     ['other ports', `[listener.a]\naddress = "127.0.0.1:81"\n${web('127.0.0.1:80')}`, null],
     ['other addresses', `[listener.a]\naddress = "127.0.0.2:80"\n${web('127.0.0.1:80')}`, null],
     ['other families', `[listener.a]\naddress = "[::]:80"\n${web('127.0.0.1:80')}`, null],
