@@ -1,8 +1,8 @@
 /**
  * `node scripts/check_layers.ts`: who may use whom, and what, as tables and a loop over the syntax of every source file.
  *
- * Arrows point down: cli -> service -> control -> proxy -> flow -> the protocols and filter -> bytes. The core uses nothing of
- * the runtime it happens to be on but what core/runtime.ts hands it.
+ * Arrows point down: cli -> service -> control -> proxy -> flow -> the protocols and filter -> bytes. The core uses nothing
+ * of the runtime it happens to be on but what core/runtime.ts hands it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
