@@ -72,10 +72,11 @@ export interface Socket extends AsyncIterable<Uint8Array> {
   /** Like `close`, but the peer sees a reset (RST) where the machine can do it: how a broken message is told. */
   abort(): void
   /**
-   * Move up to `limit` bytes from this socket to `to`, unseen where the machine can (splice): the same promise as a loop
-   * of next and write, which is what to do where it is absent. Gives the count moved; fewer than `limit` means the end.
+   * Move bytes from this socket to `to`, unseen (splice), where the machine can: waits for the first, moves what has come,
+   * `limit` at most, and settles when `to` has taken it. Gives the count; 0: this socket has ended. Stands for a pull here
+   * and a write there, and fails as they do. `waiting` is told before each wait who is waited for: a deadline's moment.
    */
-  relay?(to: Socket, limit: number): Promise<number>
+  relay?(to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void): Promise<number>
 }
 
 /** A listening socket. At most `backlog` accepted connections wait unpulled; those past that are closed. */
@@ -148,6 +149,8 @@ export interface FileStatus {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly modified: number
   readonly folder: boolean
+  /** A unix-domain socket: it may be one nobody listens at any more. */
+  readonly socket: boolean
 }
 
 /** All of them reject with a SystemFailure: `missing`, `denied`, `full`, ... */
@@ -160,14 +163,23 @@ export interface Files {
   list(path: string): Promise<string[]>
   /** `null` when there is nothing there. */
   status(path: string): Promise<FileStatus | null>
+  /** A file, or a folder that is empty. */
   remove(path: string): Promise<void>
+  /** Makes a folder that only this user may enter, where temporary files go; gives its path. */
+  temporary(): Promise<string>
 }
 
 export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'
 
+export type EngineName = 'portable' | 'epoll'
+
 export interface Runtime {
   readonly name: 'node' | 'deno' | 'bun' | 'memory'
   readonly version: string
+  /** Who moves its bytes: the runtime's own sockets (`portable`), or ours. */
+  readonly engine: EngineName
+  /** The same machine with its listeners, connections and clock on another engine. Rejects with `unsupported` and why. */
+  readonly engines: Readonly<Partial<Record<EngineName, () => Promise<Runtime>>>>
   readonly clock: Clock
   readonly files: Files
   /** What follows the program's name on the command line. */
@@ -181,6 +193,17 @@ export interface Runtime {
   connect(to: Endpoint, options?: ConnectOptions): Connecting
   datagram(to: Endpoint, from?: Endpoint): Promise<Datagram>
   spawn(command: readonly string[], environment?: Readonly<Record<string, string>>): Child
+  /**
+   * Start this program once more, with the arguments it was given and these variables beside those of its environment.
+   * Where `sharesPorts`, the processes started so may listen on the same port, each with `reusePort`.
+   */
+  worker(environment: Readonly<Record<string, string>>): Child
+  /** Whether connections to one port are shared out among the workers that listen there. */
+  readonly sharesPorts: boolean
+  /** Processors this process may use: 1 at least. */
+  readonly cores: number
+  /** How many descriptors this process may have; Infinity where nothing says. */
+  readonly descriptors: number
   /** Fill `bytes` with unpredictable ones. */
   random(bytes: Uint8Array): void
   /** Call `heard` at each such signal, instead of what it does by default; gives the function that stops it. */

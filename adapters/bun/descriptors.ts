@@ -2,14 +2,14 @@
  * How many descriptors are left. Out of them, Bun asks the kernel for the next connection again and again, at full speed,
  * and tells nobody: so connections are refused a little before.
  */
-import { readFileSync } from 'node:fs'
+import { descriptors } from '../shared/host.ts'
 
 /** Kept for files, pipes and the runtime's own. */
 const RESERVE = 64
 
 /** Open sockets of ours, of both kinds. */
 let count = 0
-const limit = softLimit() - RESERVE
+const limit = descriptors - RESERVE
 
 export function take(): void {
   count++
@@ -20,13 +20,3 @@ export function release(): void {
 }
 
 export const left = (): boolean => count < limit
-
-function softLimit(): number {
-  try {
-    const found = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
-    return found === null ? Infinity : Number(found[1])
-  } catch {
-    // Not Linux.
-    return Infinity
-  }
-}

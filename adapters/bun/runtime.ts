@@ -4,17 +4,22 @@ import type { Runtime } from '../../core/runtime.ts'
 import { spawn } from '../shared/child.ts'
 import { errors, output } from '../shared/files.ts'
 import { machine } from '../shared/machine.ts'
+import { workers } from '../shared/worker.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
+
+const own = process.argv.slice(2)
 
 export const runtime: Runtime = {
   ...machine,
   name: 'bun',
+  engines: { epoll: async () => (await import('../linux/libc_bun.ts')).engine(runtime) },
   version: Bun.version,
-  arguments: process.argv.slice(2),
+  arguments: own,
   output,
   errors,
   listen,
   connect,
   spawn,
+  ...workers(own, spawn),
 }

@@ -1,6 +1,7 @@
 /** ExaProxy on Deno 2. */
 import type { Runtime } from '../../core/runtime.ts'
 import { machine } from '../shared/machine.ts'
+import { workers } from '../shared/worker.ts'
 import { spawn } from './child.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
@@ -9,6 +10,7 @@ import { errors, output } from './standard.ts'
 export const runtime: Runtime = {
   ...machine,
   name: 'deno',
+  engines: {},
   version: Deno.version.deno,
   arguments: Deno.args,
   output,
@@ -16,4 +18,5 @@ export const runtime: Runtime = {
   listen,
   connect,
   spawn,
+  ...workers(Deno.args, spawn),
 }

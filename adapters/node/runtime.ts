@@ -6,15 +6,19 @@ import { errors, output } from '../shared/files.ts'
 import { machine } from '../shared/machine.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
+import { own, sharesPorts, worker } from './worker.ts'
 
 export const runtime: Runtime = {
   ...machine,
   name: 'node',
+  engines: {},
   version: process.versions.node,
-  arguments: process.argv.slice(2),
+  arguments: own,
   output,
   errors,
   listen,
   connect,
   spawn,
+  worker,
+  sharesPorts,
 }

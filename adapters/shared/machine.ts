@@ -4,11 +4,13 @@ import type { Runtime } from '../../core/runtime.ts'
 import { clock } from './clock.ts'
 import { datagram } from './datagram.ts'
 import { files } from './files.ts'
-import { addresses, exit, host, memory, random, signal } from './host.ts'
+import { addresses, cores, descriptors, exit, host, memory, random, signal } from './host.ts'
 
-type Own = 'name' | 'version' | 'arguments' | 'output' | 'errors' | 'listen' | 'connect' | 'spawn'
+type Own = 'name' | 'version' | 'engines' | 'arguments' | 'output' | 'errors' | 'listen' | 'connect' | Processes
+type Processes = 'spawn' | 'worker' | 'sharesPorts'
 
 export const machine: Omit<Runtime, Own> = {
+  engine: 'portable',
   clock,
   files,
   environment: process.env,
@@ -17,6 +19,8 @@ export const machine: Omit<Runtime, Own> = {
   signal,
   addresses,
   memory,
+  cores,
+  descriptors,
   pid: process.pid,
   host,
   exit,

@@ -49,11 +49,13 @@ export function machine(
     status(path) {
       const file = files[path]
       if (file instanceof SystemFailure && file.code === 'denied') return Promise.reject(file)
-      return Promise.resolve(file === undefined ? null : { size: 1, modified: 0, folder: false })
+      return Promise.resolve(file === undefined ? null : { size: 1, modified: 0, folder: false, socket: false })
     },
   }
   const runtime = {
     name: 'memory',
+    engine: 'portable',
+    engines: {},
     version: '1.2.3',
     arguments: args,
     environment,

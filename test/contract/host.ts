@@ -120,7 +120,7 @@ export function host(runtime: Runtime, skips: Skips): void {
         await files.write(`${folder}/a`, bytes(''))
         expect(await files.list(folder)).toEqual(['a', 'b'])
         const status = await files.status(`${folder}/b`)
-        expect(status).toEqual({ size: 5, folder: false, modified: expect.any(Number) })
+        expect(status).toEqual({ size: 5, folder: false, socket: false, modified: expect.any(Number) })
         expect(Math.abs(status!.modified - Date.now())).toBeLessThan(60_000)
         expect((await files.status(folder))?.folder).toBe(true)
         await files.remove(`${folder}/b`)
@@ -156,9 +156,11 @@ export function host(runtime: Runtime, skips: Skips): void {
   const withProgram = async (source: string, work: (run: Run) => Promise<void>) => {
     const file = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
     const script = `${temporary()}.mjs`
-    const input = `import { runtime } from ${JSON.stringify(file(`adapters/${runtime.name}/runtime.ts`))}\n${source}`
-    const options = ['--bundle', '--platform=node', '--format=esm', `--outfile=${script}`, '--log-level=warning']
-    execFileSync(file('node_modules/.bin/esbuild'), options, { input, cwd: file('.') })
+    const adapter = JSON.stringify(file(`adapters/${runtime.name}/runtime.ts`))
+    const engine = runtime.engine === 'portable' ? '' : `await portable.engines.${runtime.engine}()`
+    const input = `import { runtime as portable } from ${adapter}\nconst runtime = ${engine || 'portable'}\n${source}`
+    const options = ['--bundle', '--platform=node', '--format=esm', '--external:bun:*', `--outfile=${script}`]
+    execFileSync(file('node_modules/.bin/esbuild'), [...options, '--log-level=warning'], { input, cwd: file('.') })
     const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
     const command = [process.execPath, ...flags, script]
     const started: Child[] = []

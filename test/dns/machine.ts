@@ -107,7 +107,7 @@ export class Machine {
         this.looks++
         if (this.denied.has(path)) return Promise.reject(new SystemFailure('denied', 'EACCES'))
         const text = this.files.get(path)
-        return Promise.resolve(text === undefined ? null : { size: text.length, modified: hash(text), folder: false })
+        return Promise.resolve(text === undefined ? null : { size: text.length, modified: hash(text), folder: false, socket: false })
       },
       read: (path) => {
         this.looks++
@@ -118,6 +118,8 @@ export class Machine {
     }
     const part: Partial<Runtime> = {
       name: 'memory',
+      engine: 'portable',
+      engines: {},
       clock: this.clock,
       files: files as Files,
       datagram: (to) => Promise.resolve(this.#datagram(to)),

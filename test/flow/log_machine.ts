@@ -46,6 +46,8 @@ export class LogMachine {
     const errors = this.#appender(this.#file('stderr'))
     this.runtime = {
       name: 'memory',
+      engine: 'portable',
+      engines: {},
       clock: {
         now: () => this.#now,
         date: () => this.date,

@@ -38,6 +38,8 @@ export class Exit extends Error {
 
 export class Machine implements Runtime {
   readonly name = 'memory'
+  readonly engine = 'portable'
+  readonly engines = {}
   readonly version = '1.0'
   readonly clock = new MemoryClock()
   readonly files = new MemoryFiles(this.clock)
@@ -47,6 +49,9 @@ export class Machine implements Runtime {
   readonly environment: Readonly<Record<string, string>>
   readonly network: Network
   readonly children = new Children()
+  readonly sharesPorts = true
+  cores = 1
+  descriptors = Infinity
   readonly pid = 1
   readonly host = 'memory'
   private readonly own: readonly string[]
@@ -66,6 +71,9 @@ export class Machine implements Runtime {
   readonly connect: Runtime['connect'] = (to, options) => this.network.connect(to, options)
   readonly datagram: Runtime['datagram'] = (to, from) => this.network.datagram(to, from)
   readonly spawn = (command: readonly string[]): Child => this.children.spawn(command)
+  /** For tests: the program called `worker` of {@link children}. */
+  readonly worker = (environment: Readonly<Record<string, string>>): Child =>
+    this.children.spawn(['worker'], environment)
 
   /** Unpredictable for the core, the same in every run. */
   readonly random = (bytes: Uint8Array): void => {

@@ -1,0 +1,111 @@
+/** What the parts of the engine share, and the machine they make. */
+import process from 'node:process'
+import type { Clock, Endpoint, Runtime } from '../../core/runtime.ts'
+import { socketAddress } from './address.ts'
+import { connect } from './connect.ts'
+import { failureOf } from './errno.ts'
+import { type Libc, SO_ERROR, SOL_SOCKET } from './libc.ts'
+import { listen } from './listener.ts'
+import { Alarms, Loop } from './loop.ts'
+import { ReadBuffers, room } from './memory.ts'
+import { Pipes } from './relay.ts'
+
+export interface EngineOptions {
+  /** Run what promises have made ready, now. Null where the runtime does not let us. */
+  readonly drain: (() => void) | null
+  /** Overwrite what is no longer lent, so that a test sees who still uses it. */
+  readonly poison?: boolean
+}
+
+export class Engine {
+  readonly loop: Loop
+  readonly clock: Clock
+  readonly buffers: ReadBuffers
+  readonly pipes: Pipes
+  readonly #int = room(4)
+  readonly #intView = new Int32Array(this.#int.buffer)
+  readonly #length = room(4)
+  readonly #lengthView = new Int32Array(this.#length.buffer)
+
+  /** @throws SystemFailure unsupported, denied: where there is no epoll, or it may not be used. */
+  constructor(libc: Libc, clock: Clock, { drain, poison = false }: EngineOptions) {
+    const alarms = new Alarms()
+    this.clock = watched(clock, alarms)
+    this.loop = new Loop(libc, process.arch, this.clock, alarms, drain)
+    this.buffers = new ReadBuffers(poison)
+    this.pipes = new Pipes(libc)
+  }
+
+  /** What a call gave, unless it failed. @throws SystemFailure */
+  check(result: number): number {
+    if (result === -1) throw failureOf(this.loop.libc.errno())
+    return result
+  }
+
+  /** Set an option of a socket that is an int. @throws SystemFailure */
+  option(descriptor: number, level: number, name: number, value: number): void {
+    this.#intView[0] = value
+    this.check(this.loop.libc.setsockopt(descriptor, level, name, this.#int, 4))
+  }
+
+  /** The error that waits on a socket (0: none), which is taken by asking. */
+  errorOf(descriptor: number): number {
+    this.#lengthView[0] = 4
+    this.check(this.loop.libc.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, this.#length))
+    return this.#intView[0]!
+  }
+
+  localOf(descriptor: number): Endpoint {
+    socketAddress.expect()
+    this.check(this.loop.libc.getsockname(descriptor, socketAddress.bytes, socketAddress.length))
+    return socketAddress.read()
+  }
+}
+
+/** A clock whose alarms end the sleep of the loop in time. */
+function watched(clock: Clock, alarms: Alarms): Clock {
+  return {
+    now: clock.now,
+    date: clock.date,
+    every(ms, tick) {
+      const alarm = {}
+      const next = () => alarms.set(alarm, clock.now() + ms)
+      next()
+      const stop = clock.every(ms, () => {
+        alarms.clear(alarm)
+        next()
+        tick()
+      })
+      return () => {
+        alarms.clear(alarm)
+        stop()
+      }
+    },
+    after(ms, ring) {
+      const alarm = {}
+      alarms.set(alarm, clock.now() + ms)
+      const stop = clock.after(ms, () => {
+        alarms.clear(alarm)
+        ring()
+      })
+      return () => {
+        alarms.clear(alarm)
+        stop()
+      }
+    },
+  }
+}
+
+/** The same machine, its streams on epoll. @throws SystemFailure where that cannot be. */
+export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): Runtime {
+  const engine = new Engine(libc, machine.clock, options)
+  return {
+    ...machine,
+    engine: 'epoll',
+    engines: {},
+    clock: engine.clock,
+    // deno-lint-ignore require-await -- so that what is thrown rejects
+    listen: async (at, options = {}) => listen(engine, at, options),
+    connect: (to, options = {}) => connect(engine, to, options),
+  }
+}

@@ -1,0 +1,265 @@
+/** A connected stream: tried first, and epoll asked only when the kernel has nothing, or no room. */
+import type { Endpoint, Socket } from '../../core/runtime.ts'
+import { nowhere } from '../shared/endpoint.ts'
+import { closed } from '../shared/failure.ts'
+import { DONE } from '../shared/pushed.ts'
+import type { Engine } from './engine.ts'
+import { failureOf } from './errno.ts'
+import {
+  EAGAIN,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SO_LINGER,
+  SOL_SOCKET,
+} from './libc.ts'
+import { lend, READ_SIZE, type ReadBuffer, room } from './memory.ts'
+import { Relay, type Waiting } from './relay.ts'
+import type { Watched } from './loop.ts'
+
+type Pulled = IteratorResult<Uint8Array, void>
+
+const NOTHING: Uint8Array = new Uint8Array(0)
+
+/** The promise executor below is one function for all sockets; this says whose pull it stands for. */
+let puller: EpollSocket
+function stand(resolve: (result: Pulled) => void, reject: (reason: Error) => void) {
+  puller.pulled = resolve
+  puller.refused = reject
+}
+
+/** struct linger { on = 1, seconds = 0 }: a close is a reset. */
+const RESET = room(8)
+RESET[0] = 1
+
+const BROKEN = EPOLLERR | EPOLLHUP
+/** After these a receive that fills less than its buffer has not emptied the socket: an end or urgent data may follow. */
+const MORE = BROKEN | EPOLLRDHUP | EPOLLPRI
+
+export class EpollSocket implements Socket, Watched {
+  readonly peer: Endpoint
+  readonly descriptor: number
+  pulled: ((result: Pulled) => void) | null = null
+  refused: ((reason: Error) => void) | null = null
+  /** There may be something to receive. Cleared by who finds that there is not. */
+  readable = true
+  /** There may be room to send. */
+  writable = true
+  /** Another socket's relay that waits for this one to have room. */
+  sink: Relay | null = null
+  readonly #engine: Engine
+  #where: Endpoint | null
+  /** Part of a receive does not mean that there is no more. */
+  #doubtful = false
+  #finished = false
+  #ended = false
+  #shut = false
+  #failure: Error | null = null
+  #lent: ReadBuffer | null = null
+  /** What the kernel did not take of a write, and whom to tell. */
+  #tail: Uint8Array | null = null
+  #taken: (() => void) | null = null
+  #denied: ((reason: Error) => void) | null = null
+  #relay: Relay | null = null
+  readonly #result: IteratorYieldResult<Uint8Array> = { done: false, value: NOTHING }
+
+  /** Owns the descriptor from now on. Who makes it has the loop watch it. */
+  constructor(engine: Engine, descriptor: number, peer: Endpoint, local: Endpoint | null) {
+    this.#engine = engine
+    this.descriptor = descriptor
+    this.peer = peer
+    this.#where = local
+  }
+
+  get local(): Endpoint {
+    return this.#where ??= this.#shut ? nowhere(this.peer.family) : this.#engine.localOf(this.descriptor)
+  }
+
+  next(): Promise<Pulled> {
+    if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
+    const lent = this.#lent
+    if (lent !== null) {
+      this.#lent = null
+      this.#result.value = NOTHING
+      this.#engine.buffers.give(lent)
+    }
+    if (this.readable && !this.#finished) {
+      const count = this.#receive()
+      if (count > 0) return Promise.resolve(this.#result)
+    }
+    if (this.#finished) {
+      return this.#failure === null || this.#shut ? Promise.resolve(DONE) : Promise.reject(this.#failure)
+    }
+    puller = this
+    return new Promise(stand)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Receive into a buffer and lend it: gives the count, 0 when there is nothing now, or never again (`finished`). */
+  #receive(): number {
+    const { buffers, loop: { libc } } = this.#engine
+    const buffer = buffers.take()
+    const count = libc.recv(this.descriptor, buffer.bytes, READ_SIZE, 0)
+    if (count > 0) {
+      if (count < READ_SIZE && !this.#doubtful) this.readable = false
+      this.#lent = buffer
+      this.#result.value = lend(buffer, count)
+      return count
+    }
+    const errno = count === 0 ? 0 : libc.errno()
+    buffers.give(buffer)
+    if (errno === EAGAIN) {
+      this.readable = false
+      return 0
+    }
+    this.#finished = true
+    if (errno !== 0) this.#failure ??= failureOf(errno)
+    return 0
+  }
+
+  ready(events: number): void {
+    this.readable = true
+    if ((events & MORE) !== 0) this.#doubtful = true
+    if ((events & (EPOLLOUT | BROKEN)) !== 0 && !this.writable) {
+      this.writable = true
+      if (this.#tail !== null) this.#drain()
+      else this.sink?.run()
+    }
+    const { pulled } = this
+    if (pulled !== null) {
+      const count = this.#receive()
+      if (count > 0) {
+        this.pulled = null
+        this.refused = null
+        pulled(this.#result)
+      } else if (this.#finished) this.#finish()
+    } else this.#relay?.run()
+  }
+
+  /** Nothing more comes: tell who waits. */
+  #finish(): void {
+    const { pulled, refused } = this
+    this.pulled = null
+    this.refused = null
+    if (this.#failure === null || this.#shut) pulled?.(DONE)
+    else refused?.(this.#failure)
+  }
+
+  write(bytes: Uint8Array): Promise<void> | void {
+    if (this.#ended) throw closed()
+    const count = this.#send(bytes)
+    if (count === bytes.length) return
+    this.#tail = count === 0 ? bytes : bytes.subarray(count)
+    return new Promise((resolve, reject) => {
+      this.#taken = resolve
+      this.#denied = reject
+    })
+  }
+
+  /** Gives the count, which may be 0. @throws SystemFailure */
+  #send(bytes: Uint8Array): number {
+    const { libc } = this.#engine.loop
+    const count = libc.send(this.descriptor, bytes, bytes.length, MSG_NOSIGNAL)
+    if (count === bytes.length) return count
+    if (count === -1) {
+      const errno = libc.errno()
+      if (errno !== EAGAIN) throw this.broke(errno)
+    }
+    this.writable = false
+    return Math.max(count, 0)
+  }
+
+  /** The kernel told a sender that the connection broke, and tells it once: what a receive says from now on is no end. */
+  broke(errno: number): Error {
+    return this.#failure ??= failureOf(errno)
+  }
+
+  #drain(): void {
+    const tail = this.#tail!
+    const taken = this.#taken!
+    try {
+      const count = this.#send(tail)
+      if (count < tail.length) {
+        this.#tail = tail.subarray(count)
+        return
+      }
+    } catch (error) {
+      this.#drop(error as Error)
+      return
+    }
+    this.#tail = null
+    if (this.#ended) this.#shutdown()
+    taken()
+  }
+
+  /** The write under way fails. */
+  #drop(failure: Error): void {
+    const denied = this.#denied
+    if (this.#tail === null || denied === null) return
+    this.#tail = null
+    denied(failure)
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    if (this.#tail === null) this.#shutdown()
+  }
+
+  /** One that broke has nothing to shut down: the next pull tells. */
+  #shutdown(): void {
+    this.#engine.loop.libc.shutdown(this.descriptor, SHUT_WR)
+  }
+
+  close(): void {
+    if (this.#shut) return
+    this.#shut = true
+    this.#ended = true
+    this.#finished = true
+    this.readable = false
+    const { loop } = this.#engine
+    loop.remove(this.descriptor)
+    loop.libc.close(this.descriptor)
+    // Not given back: whoever borrowed it may not have done with it.
+    this.#lent = null
+    this.#finish()
+    this.#drop(closed())
+    this.#relay?.fail(closed())
+    this.sink?.fail(closed())
+  }
+
+  abort(): void {
+    if (this.#shut) return
+    this.#engine.loop.libc.setsockopt(this.descriptor, SOL_SOCKET, SO_LINGER, RESET, RESET.length)
+    this.close()
+  }
+
+  relay(to: Socket, limit: number, waiting: Waiting): Promise<number> {
+    if (!(to instanceof EpollSocket)) throw new Error('a relay needs two sockets of this engine')
+    if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
+    if (to.#ended || to.sink !== null) throw closed()
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#relay = null
+        to.sink = null
+      }
+      const relay = new Relay(this.#engine, this, to, limit, waiting, (moved) => {
+        settle()
+        resolve(moved)
+      }, (failure) => {
+        settle()
+        reject(failure)
+      })
+      this.#relay = relay
+      to.sink = relay
+      relay.run()
+    })
+  }
+}
