@@ -1,15 +1,12 @@
 /** A listening socket on node:net. */
+import cluster from 'node:cluster'
 import { type AddressInfo, createServer, type ListenOptions as NetListenOptions, type Server } from 'node:net'
-import process from 'node:process'
 import { type Endpoint, type Listener, type ListenOptions, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { ipEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { BACKLOG, Waiting } from '../shared/waiting.ts'
 import { NodeSocket, peerOf, unnamed } from './socket.ts'
-
-const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
-/** Before 23.1 Node takes the option and ignores it. */
-const REUSE_PORT = MAJOR > 23 || (MAJOR === 23 && MINOR >= 1)
+import { REUSE_PORT } from './worker.ts'
 
 class NodeListener implements Listener {
   readonly at: Endpoint
@@ -38,7 +35,11 @@ class NodeListener implements Listener {
 
 export function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
   const { backlog = BACKLOG, reusePort = false } = options
-  if (reusePort && !REUSE_PORT) return Promise.reject(new SystemFailure('unsupported', 'reusePort needs Node 23.1'))
+  // A worker of node:cluster shares the port that its supervisor opens.
+  const clustered = reusePort && !REUSE_PORT
+  if (clustered && !cluster.isWorker) {
+    return Promise.reject(new SystemFailure('unsupported', 'reusePort needs Node 23.1'))
+  }
   const unix = at.family === 'unix'
   const waiting = new Waiting(backlog)
   const server = createServer({ allowHalfOpen: true, noDelay: !unix, pauseOnConnect: true }, (socket) => {
@@ -55,7 +56,7 @@ export function listen(at: Endpoint, options: ListenOptions = {}): Promise<Liste
     })
     const where: NetListenOptions = unix
       ? { path: at.address }
-      : { host: at.address, port: at.port, ipv6Only: at.family === 6, reusePort }
-    server.listen({ ...where, backlog, exclusive: true })
+      : { host: at.address, port: at.port, ipv6Only: at.family === 6, reusePort: reusePort && REUSE_PORT }
+    server.listen({ ...where, backlog, exclusive: !clustered })
   })
 }

@@ -83,12 +83,16 @@ function exitOf(child: ChildProcess): Promise<number> {
 
 export function spawn(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
   const [program, ...rest] = command
-  const child = start(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] })
+  return childOf(start(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] }))
+}
+
+/** A process of node:child_process with three pipes. */
+export function childOf(child: ChildProcess): Child {
   return {
     pid: child.pid ?? 0,
-    input: new ChildInput(child.stdin),
-    output: new ChildOutput(child.stdout),
-    errors: new ChildOutput(child.stderr),
+    input: new ChildInput(child.stdin!),
+    output: new ChildOutput(child.stdout!),
+    errors: new ChildOutput(child.stderr!),
     exited: exitOf(child),
     kill: (signal: SignalName) => void child.kill(signal),
   }

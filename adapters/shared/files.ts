@@ -1,6 +1,8 @@
 /** Files and standard output, by node:fs, which all three runtimes have. */
 import { write as writeDescriptor } from 'node:fs'
-import { chmod, type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import type { Appender, Files, FileStatus } from '../../core/runtime.ts'
 import { closed, systemFailure } from './failure.ts'
@@ -20,10 +22,15 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What kind of thing a mode is of. */
+const KIND = 0o170000
+const FOLDER = 0o040000
+const SOCKET = 0o140000
+
 async function statusOf(path: string): Promise<FileStatus & { readonly mode: number } | null> {
   try {
     const { size, mtimeMs, mode } = await stat(path)
-    return { size, modified: mtimeMs, folder: (mode & 0o170000) === 0o040000, mode }
+    return { size, modified: mtimeMs, folder: (mode & KIND) === FOLDER, socket: (mode & KIND) === SOCKET, mode }
   } catch (error) {
     const failure = systemFailure(error)
     if (failure.code === 'missing') return null
@@ -113,8 +120,12 @@ export const files: Files = {
 
   async status(path) {
     const found = await statusOf(path)
-    return found === null ? null : { size: found.size, modified: found.modified, folder: found.folder }
+    if (found === null) return null
+    const { size, modified, folder, socket } = found
+    return { size, modified, folder, socket }
   },
 
-  remove: (path) => attempt(() => rm(path)),
+  remove: (path) => attempt(async () => (await statusOf(path))?.folder === true ? await rmdir(path) : await rm(path)),
+
+  temporary: () => attempt(() => mkdtemp(join(tmpdir(), 'exaproxy-'))),
 }

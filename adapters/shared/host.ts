@@ -1,6 +1,7 @@
 /** The machine and this process, by node: modules that all three runtimes have. */
 import { randomFillSync } from 'node:crypto'
-import { hostname, networkInterfaces } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import process from 'node:process'
 import type { SignalName } from '../../core/runtime.ts'
 import { canonical } from './endpoint.ts'
@@ -46,3 +47,34 @@ export function addresses(): string[] {
 export const memory = (): number => process.memoryUsage.rss()
 export const host: string = hostname()
 export const exit = (code: number): never => process.exit(code)
+
+/** Affinity is looked at by all three runtimes; what a container may use of its processors in time, by none. */
+export const cores: number = availableParallelism()
+
+/** The runtimes have raised the soft limit to the hard one by now. */
+export const descriptors: number = softLimit()
+
+function softLimit(): number {
+  try {
+    const found = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
+    return found === null ? Infinity : Number(found[1])
+  } catch {
+    // Not Linux.
+    return Infinity
+  }
+}
+
+/**
+ * The command line of this program without its `own` arguments: the runtime, with its flags, and the script; or the one
+ * executable. As the kernel has it on Linux: no runtime tells all of its own flags.
+ */
+export function commandOf(own: readonly string[]): string[] {
+  let words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  try {
+    words = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1)
+  } catch {
+    // Not Linux.
+  }
+  // The first word may have been looked up on PATH, or be anything at all.
+  return [process.execPath, ...words.slice(1, words.length - own.length)]
+}

@@ -159,7 +159,7 @@ export function count(least: number, most: number) {
 export function countOr<const T extends string>(word: T, least: number, most: number) {
   const form = `"${word}" or a whole number from ${least} to ${most}`
   const error = ({ input }: { readonly input?: unknown }) => `${show(input)} is not ${form}`
-  const type = z.union([z.literal(word), z.int().min(least).max(most)], { error })
+  const type = z.union([z.literal(word), z.int({ error }).min(least, { error }).max(most, { error })], { error })
   return { type, shape: 'number', form } as const satisfies Kind
 }
 

@@ -128,6 +128,19 @@ export function host(runtime: Runtime, skips: Skips): void {
         expect(await files.status(`${folder}/b`)).toBe(null)
       }))
 
+    check('that are temporary go into a folder nobody else may enter, which is removed once it is empty', async () => {
+      const folder = await files.temporary()
+      expect(statSync(folder).mode & 0o777).toBe(0o700)
+      expect(await files.temporary().then((other) => files.remove(other).then(() => other))).not.toBe(folder)
+      const listener = await runtime.listen({ family: 'unix', address: `${folder}/socket`, port: 0 })
+      expect(await files.status(`${folder}/socket`)).toMatchObject({ socket: true, folder: false })
+      expect(await failure(() => files.remove(folder))).toBe('other')
+      listener.close()
+      while (existsSync(`${folder}/socket`)) await settles(runtime, new Promise(() => {}))
+      await files.remove(folder)
+      expect(existsSync(folder)).toBe(false)
+    })
+
     check('that are missing, denied or full say so', () =>
       inFolder(async (folder) => {
         const missing = `${folder}/missing`
@@ -233,6 +246,81 @@ export function host(runtime: Runtime, skips: Skips): void {
       expect(runtime.environment.EXAPROXY_NOT_SET).toBe(undefined)
       expect(Array.isArray(runtime.arguments)).toBe(true)
     })
+
+    check('knows what it may use', () => {
+      expect(runtime.cores).toBeGreaterThanOrEqual(1)
+      expect(Number.isInteger(runtime.cores)).toBe(true)
+      expect(runtime.descriptors).toBeGreaterThanOrEqual(64)
+    })
+
+    check('starts itself once more, with its arguments', () =>
+      withProgram(
+        `
+        const say = (text) => runtime.output.write(new TextEncoder().encode(text))
+        const { WHO } = runtime.environment
+        if (WHO === undefined) {
+          const child = runtime.worker({ WHO: 'the worker' })
+          for (let got = await child.output.next(); !got.done; got = await child.output.next()) {
+            await runtime.output.write(got.value)
+          }
+          await say(' and ' + await child.exited)
+          runtime.exit(0)
+        }
+        await say(WHO + ' ' + JSON.stringify(runtime.arguments))
+        runtime.exit(5)
+        `,
+        async (run) => {
+          const child = run('one two', '--three', '')
+          expect(await all(child.output)).toBe('the worker ["one two","--three",""] and 5')
+          expect(await child.exited).toBe(0)
+        },
+      ))
+
+    check('shares a port among its workers', () =>
+      withProgram(
+        `
+        const say = (text) => runtime.output.write(new TextEncoder().encode(text + '\\n'))
+        const { PORT, WHO } = runtime.environment
+        const at = (port) => ({ family: 4, address: '127.0.0.1', port })
+        const pulled = async (child) => new TextDecoder().decode((await child.output.next()).value)
+        if (PORT === undefined) {
+          const probe = await runtime.listen(at(0))
+          const { port } = probe.at
+          probe.close()
+          const children = ['a', 'b'].map((WHO) => runtime.worker({ PORT: String(port), WHO }))
+          for (const child of children) if (await pulled(child) !== 'ready\\n') throw new Error('not ready')
+          const seen = { a: 0, b: 0 }
+          const ask = async () => {
+            const socket = await runtime.connect(at(port)).socket
+            seen[new TextDecoder().decode((await socket.next()).value)]++
+            socket.close()
+          }
+          // Many at once, for where the workers take them from one queue, the first takes all that come one by one.
+          for (let i = 0; i < 8; i++) await Promise.all(Array.from({ length: 50 }, ask))
+          children[0].kill('SIGKILL')
+          await children[0].exited
+          const both = seen.a > 0 && seen.b > 0 ? 'both' : JSON.stringify(seen)
+          const { b } = seen
+          await Promise.all(Array.from({ length: 20 }, ask))
+          await say(both + ' ' + (seen.b - b))
+          children[1].kill('SIGKILL')
+          await children[1].exited
+          runtime.exit(0)
+        }
+        const listener = await runtime.listen(at(Number(PORT)), { reusePort: true })
+        await say('ready')
+        for await (const socket of listener) {
+          await socket.write(new TextEncoder().encode(WHO))
+          socket.end()
+        }
+        `,
+        async (run) => {
+          if (!runtime.sharesPorts) return
+          const child = run()
+          expect(await all(child.output)).toBe('both 20\n')
+          expect(await child.exited).toBe(0)
+        },
+      ))
 
     check('knows the addresses of the machine, canonical', () => {
       const all = runtime.addresses()

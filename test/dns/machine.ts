@@ -107,7 +107,9 @@ export class Machine {
         this.looks++
         if (this.denied.has(path)) return Promise.reject(new SystemFailure('denied', 'EACCES'))
         const text = this.files.get(path)
-        return Promise.resolve(text === undefined ? null : { size: text.length, modified: hash(text), folder: false, socket: false })
+        return Promise.resolve(
+          text === undefined ? null : { size: text.length, modified: hash(text), folder: false, socket: false },
+        )
       },
       read: (path) => {
         this.looks++

@@ -5,6 +5,9 @@ import { Pipe } from './pipe.ts'
 /** The child's side of its pipes. What it gives is its exit code. */
 export interface Io {
   readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** Calls `heard` at a signal, which then does not end it; SIGKILL always does. */
+  signal(name: SignalName, heard: () => void): void
   readonly input: AsyncIterable<Uint8Array>
   write(text: string): Promise<void>
   complain(text: string): Promise<void>
@@ -29,12 +32,18 @@ export class Children {
   readonly programs = new Map<string, Program>()
   private pid = 1000
 
-  spawn(command: readonly string[]): Child {
+  spawn(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
     const [input, output, errors] = [pipe(), pipe(), pipe()]
     const program = this.programs.get(command[0])
     let kill: (code: number) => void
     const killed = new Promise<number>((resolve) => kill = resolve)
-    const ran = program === undefined ? Promise.resolve(127) : program(side(command, input, output, errors))
+    const hearing = new Map<SignalName, () => void>()
+    const io: Io = {
+      ...side(command, input, output, errors),
+      environment,
+      signal: (name, heard) => void hearing.set(name, heard),
+    }
+    const ran = program === undefined ? Promise.resolve(127) : program(io)
     const exited = Promise.race([killed, ran.catch(() => 1)]).then((code) => {
       input.fail('reset')
       output.drop()
@@ -61,14 +70,23 @@ export class Children {
       output: { next: () => output.next(), close: () => (output.fail('reset'), output.forget()) },
       errors: { next: () => errors.next(), close: () => (errors.fail('reset'), errors.forget()) },
       exited,
-      kill: (signal) => kill(128 + NUMBERS[signal]),
+      kill: (signal) => {
+        const heard = signal === 'SIGKILL' ? undefined : hearing.get(signal)
+        if (heard === undefined) kill(128 + NUMBERS[signal])
+        else heard()
+      },
     }
   }
 }
 
 const pipe = (): Pipe => new Pipe(CAPACITY, () => CAPACITY)
 
-function side(command: readonly string[], input: Pipe, output: Pipe, errors: Pipe): Io {
+function side(
+  command: readonly string[],
+  input: Pipe,
+  output: Pipe,
+  errors: Pipe,
+): Omit<Io, 'environment' | 'signal'> {
   const bytes = (text: string) => new TextEncoder().encode(text)
   return {
     arguments: command.slice(1),

@@ -18,6 +18,9 @@ const missing = (path: string): SystemFailure => new SystemFailure('missing', pa
 export class MemoryFiles implements Files {
   /** What the next calls that touch a path fail with. */
   readonly failures = new Map<string, SystemFailureCode>()
+  /** Those made to be temporary and not removed, for tests that nothing is left behind. */
+  readonly folders = new Set<string>()
+  private made = 0
   private readonly all = new Map<string, File>()
   private readonly clock: MemoryClock
 
@@ -74,14 +77,22 @@ export class MemoryFiles implements Files {
   async status(path: string): Promise<FileStatus | null> {
     await this.touch(path)
     const file = this.all.get(path)
-    if (file !== undefined) return { size: file.bytes.length, modified: file.modified, folder: false }
+    if (file !== undefined) return { size: file.bytes.length, modified: file.modified, folder: false, socket: false }
     const folder = [...this.all.keys()].some((each) => each.startsWith(`${path}/`))
-    return folder ? { size: 0, modified: this.clock.date(), folder } : null
+    return folder || this.folders.has(path)
+      ? { size: 0, modified: this.clock.date(), folder: true, socket: false }
+      : null
   }
 
   async remove(path: string): Promise<void> {
     await this.touch(path)
-    if (!this.all.delete(path)) throw missing(path)
+    if (!this.all.delete(path) && !this.folders.delete(path)) throw missing(path)
+  }
+
+  temporary(): Promise<string> {
+    const path = `/tmp/exaproxy-${++this.made}`
+    this.folders.add(path)
+    return Promise.resolve(path)
   }
 
   private touch(path: string): Promise<void> {
