@@ -13,6 +13,27 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array, options?: { stream?: boolean }): string
 }
 
+/** For core/control alone, whose hono speaks in these: no more of them than is used there. */
+interface Headers {
+  get(name: string): string | null
+  forEach(each: (value: string, name: string) => void): void
+}
+
+declare class Request {
+  constructor(url: string, about?: { method?: string; headers?: [string, string][]; body?: Uint8Array<ArrayBuffer> })
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+}
+
+declare class Response {
+  constructor(body?: string | null, about?: { status?: number; headers?: Record<string, string> })
+  readonly status: number
+  readonly headers: Headers
+  arrayBuffer(): Promise<ArrayBuffer>
+  text(): Promise<string>
+}
+
 /** For core/cli/parse_args.ts alone: no more of node:util than it uses. */
 declare module 'node:util' {
   export interface Token {

@@ -109,6 +109,19 @@ export const HALF_CLOSED_TIME = 60_000
 /** How long a stop waits for connections it has just closed, milliseconds: they need no more than a turn of the loop. */
 export const CUT_WAIT = 1_000
 
+// Control application
+
+/** Connections at once. Prometheus has one, a browser six; more than a few dozen are a mistake or an attack. */
+export const CONTROL_CONNECTIONS = 64
+/** Between two requests on a connection, milliseconds: who asks each minute, as Prometheus does by default, keeps it. */
+export const CONTROL_IDLE_TIME = 120_000
+/** For a head to come, for a body to come, and for an answer to be taken, milliseconds each: all of them are small. */
+export const CONTROL_TIME = 10_000
+/** A head: browsers send all cookies of a host, whatever the port. */
+export const CONTROL_HEAD_SIZE = 16_384
+/** A body of a request. */
+export const CONTROL_BODY_SIZE = 65_536
+
 // Error pages
 
 /** A template of an error page: a page with pictures inside it is smaller. */

@@ -1,0 +1,72 @@
+/** The control application: what an operator's tools and an operator's browser ask of the supervisor. */
+
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
+import { logger } from '../proxy/diagnostics.ts'
+import type { Clock } from '../runtime.ts'
+import { indexPage, type Page } from './index_page.ts'
+import type { Overview } from './overview.ts'
+import { prometheus, PROMETHEUS_TYPE } from './prometheus.ts'
+import { readiness } from './readiness.ts'
+import { report } from './report.ts'
+
+export type { Overview, WorkerState, WorkerView } from './overview.ts'
+
+/** Answers a request; never rejects. */
+export type App = (request: Request) => Response | Promise<Response>
+
+/** All of them are asked for with GET (or HEAD). */
+export interface Route extends Page {
+  readonly answer: (c: Context, overview: Overview, clock: Clock) => Response | Promise<Response>
+}
+
+export const ROUTES: readonly Route[] = [
+  {
+    path: '/',
+    words: 'this list',
+    answer: (c) => c.html(indexPage(ROUTES)),
+  },
+  {
+    path: '/health',
+    words: '200 while the supervisor lives: whether to restart it',
+    answer: (c, { version, pid }) => c.json({ healthy: true, version, pid }),
+  },
+  {
+    path: '/ready',
+    words: '200 when connections are taken, else 503 and why: whether to send traffic',
+    answer: (c, overview) => {
+      const state = readiness(overview)
+      return c.json(state, state.ready ? 200 : 503)
+    },
+  },
+  {
+    path: '/json',
+    words: 'every counter, of each worker and of all together',
+    answer: async (c, overview, clock) => {
+      await overview.refresh()
+      return c.json(report(overview, clock.date()))
+    },
+  },
+  {
+    path: '/metrics',
+    words: 'the same for Prometheus',
+    answer: async (c, overview) => {
+      await overview.refresh()
+      return c.body(prometheus(overview), 200, { 'Content-Type': PROMETHEUS_TYPE })
+    },
+  },
+]
+
+export function controlApp(overview: Overview, clock: Clock): App {
+  const app = new Hono()
+  for (const { path, answer } of ROUTES) {
+    app.get(path, (c) => answer(c, overview, clock))
+    app.all(path, (c) => c.text('405: this is asked for with GET\n', 405, { Allow: 'GET, HEAD' }))
+  }
+  app.notFound((c) => c.text('404: there is no such page; / lists those there are\n', 404))
+  app.onError((error, c) => {
+    logger('control').error('a bug, please report it: {error}', { error })
+    return c.text('500: this proxy made a mistake, see its log\n', 500)
+  })
+  return (request) => app.fetch(request)
+}
