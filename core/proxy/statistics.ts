@@ -24,7 +24,7 @@ const METHOD_NAMES: readonly string[] = [...METHODS, 'other', 'none']
 /** A status has three digits. */
 const STATUSES = 1000
 
-/** {@link Statistics.loopDelay} looks back this long at least, twice as long at most, ms: longer than anyone waits to ask. */
+/** {@link Statistics.loopDelay} looks back this long at least, ms, and twice as long at most: longer than most wait to ask. */
 const DELAY_WINDOW = 60_000
 
 export class Statistics {
@@ -86,6 +86,11 @@ export class Statistics {
     this.#sweptAt = now
   }
 
+  /** The longest that a sweep was late, ms, in the last minute or two: how long this process had no time for its timers. */
+  get loopDelay(): number {
+    return Math.max(this.#delay, this.#delayBefore)
+  }
+
   /** What this worker has counted, with what its parts count themselves. */
   snapshot(proxy: Proxy, listeners: readonly ListenerContext[]): Snapshot {
     const { origins, resolver, runtime } = proxy
@@ -124,7 +129,7 @@ export class Statistics {
       deadlines_missed_total: counted(this.#missed),
       bugs_total: this.#bugs,
       log_lines_lost_total: this.linesLost(),
-      loop_delay_seconds: Math.max(this.#delay, this.#delayBefore, 0) / 1000,
+      loop_delay_seconds: this.loopDelay / 1000,
       memory_bytes: runtime.memory(),
     }
   }
