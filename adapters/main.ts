@@ -1,5 +1,12 @@
-/** The program: the command line of core, on the runtime it was started with. */
+/** The program, on the runtime it was started with: the command line of core, or one of the workers it starts. */
 import { runtime } from '#runtime'
-import { main } from '../core/cli/main.ts'
+import { WORKER_VARIABLE } from '../core/config/settings.ts'
 
-runtime.exit(await main(runtime))
+const supervisor = runtime.environment[WORKER_VARIABLE]
+
+// Each loads only what it needs: a worker reads no configuration, and the supervisor carries no traffic.
+runtime.exit(
+  supervisor
+    ? await (await import('../core/service/worker.ts')).work(runtime, supervisor)
+    : await (await import('../core/cli/main.ts')).main(runtime),
+)

@@ -33,7 +33,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'adapters/deno': ['adapters/node', 'adapters/shared', 'core/bytes'],
   'adapters/bun': ['adapters/node', 'adapters/shared', 'core/bytes'],
   'adapters/linux': ['adapters/shared', 'core/bytes'],
-  'adapters': ['#runtime', 'core/cli'],
+  'adapters': ['#runtime', 'core/cli', 'core/service'],
   'scripts': ['core', 'adapters', 'scripts', 'test'],
   'test': ['core', 'adapters', 'scripts', 'test'],
 }
@@ -47,6 +47,8 @@ const FOR_ALL = [
   'core/config/settings.ts',
 ]
 const FOR_ADAPTERS = ['core/runtime.ts', 'core/limits.ts']
+/** What adapters/main.ts may import. */
+const ENTRANCES = ['core/cli/main.ts', 'core/service/worker.ts', 'core/config/settings.ts']
 
 /** Package -> the folders that may import it. */
 const PACKAGES: Record<string, readonly string[]> = {
@@ -190,7 +192,9 @@ function judgeArrow(path: string, folder: string, to: string): string {
   if (FOR_ALL.includes(path)) return 'everyone uses this file, so it uses no other'
   if (path.startsWith('core/') && FOR_ALL.includes(to)) return ''
   if (path.startsWith('adapters/') && FOR_ADAPTERS.includes(to)) return ''
-  if (folder === 'adapters') return to === 'core/cli/main.ts' ? '' : 'the entry point imports core/cli/main.ts alone'
+  if (folder === 'adapters') {
+    return ENTRANCES.includes(to) ? '' : `the entry point imports ${ENTRANCES.join(', ')} alone`
+  }
   if (within(to, [folder, ...(ARROWS[folder] ?? [])])) return ''
   return `${folder} may import from ${ARROWS[folder]?.join(', ') || 'nothing'}`
 }

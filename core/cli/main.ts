@@ -8,8 +8,8 @@ import type { Settings } from '../config/settings.ts'
 import { formatProblem } from '../config/sources.ts'
 import { didYouMean } from '../config/suggest.ts'
 import { EXIT } from '../exit_codes.ts'
-import { serve } from '../proxy/server.ts'
 import { type Appender, type Runtime, SystemFailure } from '../runtime.ts'
+import { serve } from '../service/supervisor.ts'
 import { HELP } from './help.ts'
 import { parseArgs } from './parse_args.ts'
 import { VERSION } from './version.ts'
@@ -90,7 +90,7 @@ class Program {
       case 'config':
         return await this.#config(asked)
       default:
-        return await this.#serve(this.#runtime, (await this.#load(asked)).settings)
+        return await this.#serve(this.#runtime, (await this.#load(asked)).settings, VERSION)
     }
   }
 

@@ -114,6 +114,9 @@ export interface AccessLogSettings {
   readonly strip_query: boolean
 }
 
+/** The variable of the environment that makes a process a worker: where its supervisor waits for it. */
+export const WORKER_VARIABLE = 'EXAPROXY_WORKER'
+
 export interface ServiceSettings {
   /** Processes that carry traffic; `auto`: one for each processor this process may use. */
   readonly workers: 'auto' | number

@@ -6,6 +6,7 @@
  */
 
 import { findOption, NAME, type Option, SECTIONS } from './schema.ts'
+import { WORKER_VARIABLE } from './settings.ts'
 import { closest, didYouMean } from './suggest.ts'
 import { parseArray, parseFile } from './toml_file.ts'
 
@@ -43,6 +44,7 @@ export const PREFIX = 'EXAPROXY_'
 /** Variables with the prefix that are not options, and what they are. */
 export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   EXAPROXY_CONFIG: 'the configuration file to read, where --config does not say',
+  [WORKER_VARIABLE]: 'set by the program itself, for its workers',
   EXAPROXY_RUNTIME: 'node, deno or bun: the runtime scripts/exaproxy starts',
   EXAPROXY_NODE: 'the node scripts/exaproxy starts',
   EXAPROXY_DENO: 'the deno scripts/exaproxy starts',

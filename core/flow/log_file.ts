@@ -24,6 +24,8 @@ export interface LogFileOptions {
   readonly failed?: (failure: SystemFailure, what: 'write' | 'reopen') => void
   /** Lines were lost, and lines are written again: how many since this was said last. */
   readonly recovered?: (lost: number) => void
+  /** Where lines go instead: another process owns the destination. */
+  readonly appender?: Appender
 }
 
 const LINE_FEED = 10
@@ -67,6 +69,7 @@ export class LogFile {
   /** A log file that is open. Rejects with a SystemFailure (`denied`, `missing` folder, ...) when it cannot be. */
   static async open(runtime: Runtime, destination: string, options: LogFileOptions = {}): Promise<LogFile> {
     const file = new LogFile(runtime, destination, options)
+    if (options.appender !== undefined) file.#appender = options.appender
     if (file.#appender === null) file.#appender = await runtime.files.append(destination)
     return file
   }
@@ -81,7 +84,7 @@ export class LogFile {
   commit(): void {
     const out = this.#out
     if (out.length - this.#written > LOG_BACKLOG || this.#closed) {
-      this.lost += 1
+      this.lost += countLines(out.bytes.subarray(this.#committed, out.length))
       out.length = this.#committed
       return
     }
@@ -90,7 +93,7 @@ export class LogFile {
     if (this.#options.eager === true || this.#committed - this.#written >= LOG_PIECE) this.#pump()
   }
 
-  /** A line at once, its line feed included. The same promises as `line` and `commit`. */
+  /** A line at once, or several, line feeds included. The same promises as `line` and `commit`. */
   put(bytes: Uint8Array): void {
     this.line().put(bytes)
     this.commit()

@@ -12,7 +12,7 @@ import { isoTime } from '../bytes/calendar.ts'
 import type { LogSettings } from '../config/settings.ts'
 import type { LogFileOptions } from '../flow/log_file.ts'
 import { LogFile } from '../flow/log_file.ts'
-import type { Runtime, SystemFailure } from '../runtime.ts'
+import type { Appender, Runtime, SystemFailure } from '../runtime.ts'
 import { escapeText } from './template.ts'
 
 export type { Logger }
@@ -34,16 +34,22 @@ export class Diagnostics {
     this.#file = file
   }
 
-  /** Rejects with a SystemFailure (`denied`, `missing`, ...) when the destination cannot be opened. */
-  static async open(runtime: Runtime, settings: LogSettings): Promise<Diagnostics> {
+  /**
+   * `appender`: who writes the lines, where another process owns the destination. Rejects with a SystemFailure (`denied`,
+   * `missing`, ...) when the destination cannot be opened.
+   */
+  static async open(runtime: Runtime, settings: LogSettings, appender?: Appender): Promise<Diagnostics> {
     resetSync()
     if (settings.level === 'off') return new Diagnostics(null)
     const own = logger('log')
     const file = await LogFile.open(runtime, settings.destination, {
       // An operator who looks at it wants to see what happens, not what happened a second ago.
       eager: true,
-      failed: (failure) => lastWords(runtime, settings.destination, failure),
+      failed: (failure) => {
+        if (appender === undefined) lastWords(runtime, settings.destination, failure)
+      },
       recovered: (lost) => own.warning('{lost} log lines were lost', { lost, destination: settings.destination }),
+      ...(appender === undefined ? null : { appender }),
     })
     configureSync({
       sinks: { file: (record) => file.put(encoder.encode(formatRecord(record, runtime.clock.date()))) },
@@ -53,6 +59,11 @@ export class Diagnostics {
       ],
     })
     return new Diagnostics(file)
+  }
+
+  /** Lines that another process has made. */
+  put(lines: Uint8Array): void {
+    this.#file?.put(lines)
   }
 
   /** Lines that could not be written. */

@@ -5,10 +5,11 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
+import { childrenOf, cpuOf, memoryOf, socketsOf } from './processes.ts'
 import { toToml } from './toml.ts'
 import type { Table } from './toml.ts'
 import { PATIENCE, until, within } from './waiting.ts'
@@ -34,12 +35,17 @@ for (const path of COMMAND.filter((word) => word.startsWith('/'))) {
   if (!existsSync(path)) throw new Error(`EXAPROXY_TEST_PROGRAM=${PROGRAM}: ${path} is missing; build it first`)
 }
 
-/** What a test's configuration starts from: a free port, this machine's own addresses allowed, a log to read. */
+/**
+ * What a test's configuration starts from: a free port, this machine's own addresses allowed, a log to read, one worker (so that
+ * what one connection leaves behind, the next one finds), and no port that another program may have.
+ */
 const DEFAULTS: Table = {
   listener: { http: { mode: 'forward', address: '127.0.0.1:0' } },
   outgoing: { allow_local: ['127.0.0.1:*', '[::1]:*'] },
   access_log: { format: 'json', destination: 'stdout' },
   log: { level: 'info', destination: 'stderr' },
+  service: { workers: 1 },
+  admin: { address: 'off' },
 }
 
 export interface Listening {
@@ -209,29 +215,29 @@ export class Program {
     return this.child.pid
   }
 
-  /** Resident memory now and at most, bytes. */
+  /** The processes of its workers. */
+  get workers(): number[] {
+    return childrenOf(this.pid)
+  }
+
+  /** Resident memory now and at most, bytes: of all its processes. */
   memory(): { now: number; peak: number } {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024
-    return { now: kilobytes('VmRSS'), peak: kilobytes('VmHWM') }
+    const all = this.#processes.map(memoryOf)
+    return { now: sum(all.map(({ now }) => now)), peak: sum(all.map(({ peak }) => peak)) }
   }
 
-  /** How many sockets the process holds. */
+  /** How many sockets its processes hold. */
   sockets(): number {
-    const folder = `/proc/${this.pid}/fd`
-    return readdirSync(folder).filter((name) => {
-      try {
-        return readlinkSync(join(folder, name)).startsWith('socket:')
-      } catch {
-        return false
-      }
-    }).length
+    return sum(this.#processes.map(socketsOf))
   }
 
-  /** CPU time used so far, user and system, in milliseconds. */
+  /** CPU time used so far by its processes, user and system, in milliseconds. */
   cpu(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10
+    return sum(this.#processes.map(cpuOf))
+  }
+
+  get #processes(): number[] {
+    return [this.pid, ...this.workers]
   }
 
   async settled(sockets: number): Promise<void> {
@@ -239,13 +245,28 @@ export class Program {
   }
 
   kill(): void {
-    if (this.ended === null) this.child.kill('SIGKILL')
+    if (this.ended === null) {
+      // Workers outlive their supervisor for as long as something is in flight.
+      const { workers } = this
+      this.child.kill('SIGKILL')
+      for (const pid of workers) killQuietly(pid)
+    }
     rmSync(this.folder, { recursive: true, force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill()
     await this.exited
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
   }
 }
 

@@ -123,7 +123,7 @@ describe('what keeps it from starting is one clear line', () => {
   })
 
   test.each([
-    { path: 'left.sock', exit: 69, words: /left\.sock: the path is in use; .* remove it/ },
+    { path: 'left.sock', exit: 69, words: /left\.sock: the path is in use; .* remove it$/m },
     { path: 'nowhere/x.sock', exit: 77, words: /x\.sock: check that its folder exists/ },
   ])('the path of a unix socket: $path', async ({ path, exit, words }) => {
     const folder = mkdtempSync(join(tmpdir(), 'exaproxy-test-'))

@@ -1,5 +1,9 @@
 /** What should not happen, and does: bugs, overlapping writes, logins, signals in the middle of everything. */
 import { expect, test } from 'vitest'
+import type { Settings } from '../../core/config/settings.ts'
+import { AccessLog } from '../../core/proxy/access_log.ts'
+import { placesOf } from '../../core/proxy/listening.ts'
+import { named } from '../../core/proxy/pseudonym.ts'
 import { Server } from '../../core/proxy/server.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
@@ -184,24 +188,36 @@ test('a connection with a login does not wait longer than others', async () => {
 })
 
 class Service {
-  readonly machine: Machine = machineOf()
+  readonly machine: Machine
   readonly server: Server
   stopped = false
+  readonly #accessLog: AccessLog
 
-  constructor(...sets: string[]) {
-    const settings = settingsOf('access_log.destination=/access.log', 'log.destination=/proxy.log', ...sets)
-    this.server = new Server(this.machine, settings)
+  private constructor(machine: Machine, settings: Settings, accessLog: AccessLog) {
+    this.machine = machine
+    this.server = new Server(machine, settings, accessLog)
+    this.#accessLog = accessLog
     void this.server.stopped.then(() => this.stopped = true)
   }
 
-  async start(): Promise<AsyncIterable<Peer>> {
-    await this.server.start()
-    const listener = await this.machine.listen(ORIGIN)
-    return {
+  /** The service, and the connections to its origin. */
+  static async start(): Promise<[Service, AsyncIterable<Peer>]> {
+    const machine = machineOf()
+    const settings = named(machine, settingsOf('access_log.destination=/access.log'))
+    const service = new Service(machine, settings, await AccessLog.open(machine, settings.access_log))
+    await service.server.start(placesOf(settings))
+    const listener = await machine.listen(ORIGIN)
+    const origins = {
       async *[Symbol.asyncIterator]() {
         for await (const socket of listener) yield new Peer(socket)
       },
     }
+    return [service, origins]
+  }
+
+  async close(): Promise<void> {
+    await this.server.close()
+    await this.#accessLog.close()
   }
 
   async client(...texts: string[]): Promise<Peer> {
@@ -215,9 +231,9 @@ class Service {
   }
 }
 
-async function busyService(...sets: string[]): Promise<{ service: Service; idle: Peer; busy: Peer; origin: Peer }> {
-  const service = new Service(...sets)
-  const origins = (await service.start())[Symbol.asyncIterator]()
+async function busyService(): Promise<{ service: Service; idle: Peer; busy: Peer; origin: Peer }> {
+  const [service, opened] = await Service.start()
+  const origins = opened[Symbol.asyncIterator]()
   const idle = await service.client()
   const busy = await service.client(get())
   const { value: origin } = await origins.next()
@@ -225,9 +241,9 @@ async function busyService(...sets: string[]): Promise<{ service: Service; idle:
   return { service, idle, busy, origin: origin as Peer }
 }
 
-test('a stop: idle connections end, a busy one is finished and says that it closes', async () => {
+test('a drain: idle connections end, a busy one is finished and says that it closes', async () => {
   const { service, idle, busy, origin } = await busyService()
-  expect(service.machine.raise('SIGTERM')).toBe(true)
+  expect(service.server.drain(5000)).toBe(1)
   await settle()
   expect([idle.state, busy.state, service.stopped]).toEqual(['ended', 'open', false])
   await expect(service.machine.connect(PROXY).socket).rejects.toThrow('refused')
@@ -235,21 +251,21 @@ test('a stop: idle connections end, a busy one is finished and says that it clos
   expect(await busy.news()).toMatch(/\r\nConnection: close\r\n[^]*ok$/)
   await busy.end()
   expect(service.stopped).toBe(true)
-  await service.server.close()
+  await service.close()
   expect(service.lines).toEqual([expect.stringContaining('TCP_MISS/200')])
   expect(service.machine.clock.pending).toBe(0)
 })
 
-const CUTS: readonly [name: string, signals: readonly ('SIGTERM' | 'SIGINT' | 'SIGQUIT')[], ms: number][] = [
-  ['its time is over', ['SIGTERM'], 5000],
-  ['a second signal comes', ['SIGTERM', 'SIGINT'], 0],
-]
-test.each(CUTS)('a stop when %s: what is left is cut, logged, and not asked again', async (_, signals, ms) => {
-  const { service, busy, origin } = await busyService('service.drain_timeout=5s')
+test.each([
+  { when: 'its time is over', ms: 5000 },
+  { when: 'it is told to stop at once', ms: 0 },
+])('a drain when $when: what is left is cut, logged, and not asked again', async ({ ms }) => {
+  const { service, busy, origin } = await busyService()
   await origin.send(OK)
   await busy.news()
   await busy.send(get('/second'))
-  for (const signal of signals) service.machine.raise(signal)
+  service.server.drain(5000)
+  if (ms === 0) service.server.stop()
   await settle()
   if (ms > 0) {
     await service.machine.clock.advance(ms - 1)
@@ -257,7 +273,7 @@ test.each(CUTS)('a stop when %s: what is left is cut, logged, and not asked agai
     await service.machine.clock.advance(1)
   }
   expect(service.stopped).toBe(true)
-  await service.server.close()
+  await service.close()
   await settle()
   expect([busy.state, origin.state].includes('open')).toBe(false)
   expect(service.lines).toEqual([
@@ -269,26 +285,26 @@ test.each(CUTS)('a stop when %s: what is left is cut, logged, and not asked agai
   expect(service.machine.clock.pending).toBe(0)
 })
 
-test('SIGQUIT waits for as long as it takes', async () => {
-  const { service, busy, origin } = await busyService('service.drain_timeout=5s')
-  service.machine.raise('SIGQUIT')
+test('a drain without a limit waits for as long as it takes', async () => {
+  const { service, busy, origin } = await busyService()
+  service.server.drain(0)
   await service.machine.clock.advance(60_000)
   expect(service.stopped).toBe(false)
   await origin.send(OK)
   await busy.end()
   expect(service.stopped).toBe(true)
-  await service.server.close()
+  await service.close()
   expect(service.machine.clock.pending).toBe(0)
 })
 
-test('a stop ends connections to origins that nobody uses', async () => {
+test('a drain ends connections to origins that nobody uses', async () => {
   const { service, busy, origin } = await busyService()
   await origin.send(OK)
   await busy.close()
   expect(origin.state).toBe('open')
-  service.machine.raise('SIGTERM')
+  service.server.drain(5000)
   await settle()
-  await service.server.close()
+  await service.close()
   await settle()
   expect(origin.state).toBe('ended')
 })

@@ -1,0 +1,85 @@
+/** What supervisor and workers say to each other. */
+
+import type { Settings } from '../config/settings.ts'
+import type { Place } from '../proxy/listening.ts'
+import type { Snapshot } from '../proxy/snapshot.ts'
+import type { Endpoint } from '../runtime.ts'
+
+/** The worker, first of all. */
+export interface Hello {
+  readonly kind: 'hello'
+  readonly pid: number
+  /** As `node 24.21.0`. */
+  readonly runtime: string
+}
+
+/** The supervisor: what to do. A worker has its settings from nobody else. */
+export interface Task {
+  readonly kind: 'task'
+  readonly settings: Settings
+  readonly places: readonly Place[]
+  /** Listen so that others may, too. */
+  readonly shares: boolean
+  /** One of the workers says what all of them would say alike. */
+  readonly speaks: boolean
+}
+
+/** The supervisor: nobody may reach these places through the worker. */
+export interface Reserve {
+  readonly kind: 'reserve'
+  readonly places: readonly Endpoint[]
+}
+
+/** The worker: it listens, at these places. */
+export interface Ready {
+  readonly kind: 'ready'
+  readonly engine: string
+  readonly places: readonly Place[]
+}
+
+/** The worker: it takes no more connections, because of a signal of its own. */
+export interface Leaving {
+  readonly kind: 'leaving'
+}
+
+/** The worker: it cannot start, for a reason that another one would meet as well, and ends. */
+export interface Failed {
+  readonly kind: 'failed'
+  readonly exit: number
+  readonly words: string
+}
+
+/** The supervisor: take no more connections, finish what is in flight within `limit` milliseconds (0: no limit), end. */
+export interface Drain {
+  readonly kind: 'drain'
+  readonly limit: number
+}
+
+/** The supervisor: end now. */
+export interface Stop {
+  readonly kind: 'stop'
+}
+
+/** The supervisor: how do you do? */
+export interface Ask {
+  readonly kind: 'ask'
+  readonly id: number
+}
+
+/** The worker's answer to the question of that id. */
+export interface Answer {
+  readonly kind: 'answer'
+  readonly id: number
+  readonly snapshot: Snapshot
+}
+
+/** The worker: whole lines for a log. The bytes are lent until the next message. */
+export interface Lines {
+  readonly kind: LogName
+  readonly bytes: Uint8Array
+}
+
+/** The access log, and the diagnostics. */
+export type LogName = 'access' | 'diagnostics'
+
+export type Message = Hello | Task | Reserve | Ready | Leaving | Failed | Drain | Stop | Ask | Answer | Lines

@@ -1,0 +1,228 @@
+/** One worker as its supervisor sees it: a process, from its start to its end. */
+
+import { WORKER_VARIABLE } from '../config/settings.ts'
+import { WORKER_MISSED_PULSES, WORKER_START_TIME, WORKER_STOP_TIME } from '../limits.ts'
+import { logger } from '../proxy/diagnostics.ts'
+import type { Place } from '../proxy/listening.ts'
+import type { Snapshot } from '../proxy/snapshot.ts'
+import type { Child, Endpoint, Runtime } from '../runtime.ts'
+import { Bus } from './bus.ts'
+import { Door } from './door.ts'
+import { linesOf } from './lines.ts'
+import type { Failed, LogName, Message, Task } from './message.ts'
+
+export type State = 'starting' | 'ready' | 'draining' | 'gone'
+
+/** How it ended: an exit code (128 and the signal's number, by a signal), and what it said about it, if it could. */
+export interface End {
+  readonly code: number
+  readonly failed: Failed | null
+}
+
+export interface WorkerOptions {
+  /** Its place among the workers, from 1. */
+  readonly id: number
+  readonly task: Task
+  readonly reserved: readonly Endpoint[]
+  /** Whole lines for a log; lent. */
+  readonly lines: (log: LogName, bytes: Uint8Array) => void
+}
+
+export class WorkerProcess {
+  readonly id: number
+  pid = 0
+  state: State = 'starting'
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly started: number
+  engine = ''
+  /** As `node 24.21.0`. */
+  runtime = ''
+  /** Where it listens, once it does. */
+  places: readonly Place[] = []
+  /** The last that is known. */
+  snapshot: Snapshot = {}
+  /** It listens (true), or ended before it did. */
+  readonly ready: Promise<boolean>
+  /** It takes no more connections: it drains by a signal of its own, or has ended. */
+  readonly left: Promise<void>
+  readonly ended: Promise<End>
+  readonly #machine: Runtime
+  readonly #options: WorkerOptions
+  readonly #log = logger('service')
+  readonly #undo: (() => void)[] = []
+  #isReady!: (ready: boolean) => void
+  #hasLeft!: () => void
+  #answered: () => void = () => {}
+  #child: Child | null = null
+  #bus: Bus | null = null
+  #failed: Failed | null = null
+  #stopping = false
+  #limit = 0
+  #unanswered = 0
+  #asked = 0
+
+  /** Starts it. */
+  constructor(machine: Runtime, options: WorkerOptions) {
+    this.id = options.id
+    this.started = machine.clock.date()
+    this.#machine = machine
+    this.#options = options
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
+    this.left = new Promise((resolve) => {
+      this.#hasLeft = resolve
+    })
+    this.ended = this.#live()
+  }
+
+  /** Take no more connections, finish what is in flight within `limit` milliseconds (0: no limit), end. */
+  drain(limit: number): void {
+    if (this.state !== 'gone') this.state = 'draining'
+    this.#stopping = true
+    this.#limit = limit
+    if (this.#bus === null) this.#child?.kill('SIGTERM')
+    this.#bus?.send({ kind: 'drain', limit })
+    if (limit > 0 || this.#bus === null) this.#killAfter(limit + WORKER_STOP_TIME)
+  }
+
+  /** End now. */
+  stop(): void {
+    this.#stopping = true
+    this.#bus?.send({ kind: 'stop' })
+    this.#killAfter(WORKER_STOP_TIME)
+  }
+
+  reserve(places: readonly Endpoint[]): void {
+    this.#bus?.send({ kind: 'reserve', places })
+  }
+
+  /** Ask how it does. One that has not answered for too long hangs, and is ended. */
+  pulse(): void {
+    if (this.#bus === null || this.state === 'starting') return
+    if (this.#unanswered >= WORKER_MISSED_PULSES) {
+      this.#log.error('worker {id} hangs and is killed', { id: this.id, pid: this.pid })
+      this.#kill()
+      return
+    }
+    this.#unanswered++
+    this.#bus.send({ kind: 'ask', id: ++this.#asked })
+  }
+
+  /** Settles when {@link snapshot} is of now, or the worker has ended. */
+  refresh(): Promise<void> {
+    if (this.#bus === null || this.state === 'gone') return Promise.resolve()
+    this.#bus.send({ kind: 'ask', id: ++this.#asked })
+    return new Promise((resolve) => {
+      const before = this.#answered
+      this.#answered = () => {
+        before()
+        resolve()
+      }
+    })
+  }
+
+  async #live(): Promise<End> {
+    const machine = this.#machine
+    let code = 1
+    try {
+      const door = await Door.open(machine)
+      const child = machine.worker({ [WORKER_VARIABLE]: door.path })
+      this.#child = child
+      this.pid = child.pid
+      child.input.close()
+      void this.#repeat(child.errors)
+      void this.#repeat(child.output)
+      const late = machine.clock.after(WORKER_START_TIME, () => this.#late())
+      this.#undo.push(late)
+      const socket = await Promise.race([door.welcome(), child.exited.then(() => null)])
+      await door.close()
+      if (socket !== null) await this.#talk(new Bus(socket))
+      // One that does not end although it said all it had to say.
+      this.#killAfter(WORKER_STOP_TIME)
+      code = await child.exited
+    } catch (error) {
+      this.#log.error('worker {id} cannot be started: {error}', { id: this.id, error })
+    }
+    this.state = 'gone'
+    for (const undo of this.#undo) undo()
+    this.#isReady(false)
+    this.#hasLeft()
+    this.#answered()
+    return { code, failed: this.#failed }
+  }
+
+  async #talk(bus: Bus): Promise<void> {
+    this.#bus = bus
+    bus.send(this.#options.task)
+    bus.send({ kind: 'reserve', places: this.#options.reserved })
+    if (this.#stopping) bus.send({ kind: 'drain', limit: this.#limit })
+    try {
+      for await (const message of bus.messages()) this.#hear(message)
+    } catch (error) {
+      this.#log.error('worker {id} talks nonsense and is killed: {error}', { id: this.id, error })
+      this.#kill()
+    }
+    this.#bus = null
+    bus.close()
+  }
+
+  #hear(message: Message): void {
+    switch (message.kind) {
+      case 'hello':
+        this.runtime = message.runtime
+        // Where processes have numbers of their own (a container), its own word counts for nothing here.
+        return
+      case 'ready':
+        this.engine = message.engine
+        this.places = message.places
+        if (this.state === 'starting') this.state = 'ready'
+        this.#isReady(true)
+        return
+      case 'leaving':
+        this.state = 'draining'
+        this.#hasLeft()
+        return
+      case 'failed':
+        this.#failed = message
+        return
+      case 'answer': {
+        this.snapshot = message.snapshot
+        this.#unanswered = 0
+        const answered = this.#answered
+        this.#answered = () => {}
+        answered()
+        return
+      }
+      case 'access':
+      case 'diagnostics':
+        this.#options.lines(message.kind, message.bytes)
+        return
+    }
+  }
+
+  /** What it says elsewhere than in its log: a runtime's last words. */
+  async #repeat(output: Child['output']): Promise<void> {
+    for await (const line of linesOf(output)) {
+      this.#log.warning('worker {id} said: {line}', { id: this.id, line, pid: this.pid })
+    }
+  }
+
+  #late(): void {
+    if (this.state !== 'starting') return
+    this.#log.error('worker {id} was not ready in time and is killed', { id: this.id, pid: this.pid })
+    this.#kill()
+  }
+
+  #killAfter(ms: number): void {
+    this.#undo.push(this.#machine.clock.after(ms, () => {
+      if (this.state === 'gone') return
+      this.#log.error('worker {id} did not end in time and is killed', { id: this.id, pid: this.pid })
+      this.#kill()
+    }))
+  }
+
+  #kill(): void {
+    this.#child?.kill('SIGKILL')
+  }
+}
