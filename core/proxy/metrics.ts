@@ -27,6 +27,7 @@ export const METRICS = {
   'connections_accepted_total': metric('counter', 'Connections of clients that were accepted.', 'listener'),
   'connections_refused_total': metric('counter', 'Connections answered 503, for there were too many.', 'listener'),
   'connections_open': metric('gauge', 'Connections of clients that are open.', 'listener'),
+  'connections_waiting': metric('gauge', 'Connections of clients that are open, by what they wait for.', 'waits'),
   'exchanges_total': metric('counter', 'Exchanges that are over: lines of the access log.', 'listener', 'mode'),
   'requests_total': metric('counter', 'Exchanges by method; "none": it never was a request.', 'method'),
   'responses_total': metric('counter', 'Exchanges by the status sent; "none": none was.', 'status'),
@@ -62,7 +63,7 @@ export const METRICS = {
   'deadlines_missed_total': metric('counter', 'Deadlines of clients, by what was waited for.', 'waits'),
   'bugs_total': metric('counter', 'Mistakes of this program: please report what the log says of them.'),
   'log_lines_lost_total': metric('counter', 'Lines of logs that could not be written.'),
-  'loop_delay_seconds': metric('peak', 'The longest a worker was too busy for its timers, in the last minute.'),
+  'loop_delay_seconds': metric('peak', 'The longest a worker was too busy for its timers, in the last minute or two.'),
   'memory_bytes': metric('gauge', 'Resident memory.'),
 } as const satisfies Record<string, Metric>
 

@@ -150,12 +150,14 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
   const received: Record<string, number> = {}
   const sent: Record<string, number> = {}
   const exchanges: Record<string, Counted> = {}
+  const waiting = zeros<Waits>(WAITS)
   let tunnels = 0
   for (const listener of listeners) {
     const { name, mode } = listener.settings
     // What is under way may last for hours.
     for (const client of listener.clients) {
       client.count()
+      waiting[client.waits]++
       if (client.tunnel !== null) tunnels++
     }
     accepted[name] = listener.accepted
@@ -169,6 +171,7 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
     connections_accepted_total: accepted,
     connections_refused_total: refused,
     connections_open: open,
+    connections_waiting: waiting,
     exchanges_total: exchanges,
     client_received_bytes_total: received,
     client_sent_bytes_total: sent,

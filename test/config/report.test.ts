@@ -5,7 +5,7 @@ import { load } from '../../core/config/load.ts'
 import { reference, report } from '../../core/config/report.ts'
 import { findOption, fromSettings, jsonSchema, SECTIONS } from '../../core/config/schema.ts'
 import { parseFile, tomlValue } from '../../core/config/toml_file.ts'
-import { BEGIN, END, withReference } from '../../scripts/config_reference.ts'
+import { REFERENCES, withReference } from '../../scripts/config_reference.ts'
 
 function read(text: string, environment: Record<string, string> = {}, sets: readonly string[] = []) {
   const configuration = load({ file: { name: 'f.toml', text }, environment, sets })
@@ -158,16 +158,18 @@ describe('reference', () => {
   })
 
   test('is put between the markers, and only there', () => {
-    const made = withReference(`before\n${BEGIN}\nwhat was there\n${END}\nafter\n`)!
-    expect(made.startsWith(`before\n${BEGIN}\n\n### `)).toBe(true)
-    expect(made.endsWith(`\n${END}\nafter\n`)).toBe(true)
+    const [config] = REFERENCES
+    const { begin, end } = config
+    const made = withReference(`before\n${begin}\nwhat was there\n${end}\nafter\n`, config)!
+    expect(made.startsWith(`before\n${begin}\n\n### `)).toBe(true)
+    expect(made.endsWith(`\n${end}\nafter\n`)).toBe(true)
     expect(made).not.toContain('what was there')
-    expect(withReference(made)).toBe(made)
-    expect(withReference('no markers')).toBeNull()
+    expect(withReference(made, config)).toBe(made)
+    expect(withReference('no markers', config)).toBeNull()
   })
 
-  test('README.md has the current one', () => {
+  test.each(REFERENCES)('README.md has the current one at $begin', (one) => {
     const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-    expect(withReference(text) === text, 'run: node scripts/config_reference.ts --write').toBe(true)
+    expect(withReference(text, one) === text, 'run: node scripts/config_reference.ts --write').toBe(true)
   })
 })

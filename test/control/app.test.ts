@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { controlApp, ROUTES } from '../../core/control/app.ts'
 import type { Report } from '../../core/control/report.ts'
@@ -109,6 +110,12 @@ describe('/', () => {
     const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, path]) => path)
     expect(links).toEqual(ROUTES.map(({ path }) => path))
     for (const path of links) expect((await ask(new FakeOverview(), path)).status).toBe(200)
+  })
+})
+
+describe('README.md', () => {
+  it.each(ROUTES)('has $path', ({ path }) => {
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(`| \`${path}\` | `)
   })
 })
 

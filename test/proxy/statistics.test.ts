@@ -73,6 +73,7 @@ test('a request, and another on the same connections', async () => {
   expect(first).toEqual({
     'connections_accepted_total.http': 1,
     'connections_open.http': 1,
+    'connections_waiting.request': 1,
     'exchanges_total.http.forward': 1,
     'requests_total.GET': 1,
     'responses_total.200': 1,
@@ -115,6 +116,7 @@ test('a request, and another on the same connections', async () => {
   })
   expect(gone).toEqual({
     'connections_open.http': -1,
+    'connections_waiting.request': -1,
     'origin_connections_open': -1,
     'origin_connections_kept': -1,
   })
@@ -294,6 +296,23 @@ test('what a long answer carries is counted while it lasts, and when it breaks',
   expect(shot(world).exchanges_total).toEqual({ http: { forward: 1 } })
   expect(shot(world).client_sent_bytes_total).toEqual({ http: client.text.length })
   expect(shot(world).failures_total).toMatchObject({ 'origin-left': 1 })
+  expect(await world.leftovers()).toEqual([])
+})
+
+test('connections, by what they wait for', async () => {
+  const world = await World.open('outgoing.connect_ports=80')
+  const idle = await world.client()
+  const slow = await world.client()
+  await slow.send('GET')
+  const [asking, answering] = await world.asked()
+  const [tunnelling, carrying] = await world.asked(CONNECT)
+  expect(flat({ connections_waiting: shot(world).connections_waiting ?? 0 })).toEqual({
+    'connections_waiting.request': 1,
+    'connections_waiting.head': 1,
+    'connections_waiting.response': 1,
+    'connections_waiting.tunnel': 1,
+  })
+  for (const peer of [idle, slow, asking, answering, tunnelling, carrying]) await peer.close()
   expect(await world.leftovers()).toEqual([])
 })
 
