@@ -1,0 +1,245 @@
+/** The control application of the running program: what it counts is what was done, by whichever worker. */
+
+import { writeFileSync } from 'node:fs'
+import process from 'node:process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Report } from '../../core/control/report.ts'
+import { totalOf } from '../../core/proxy/snapshot.ts'
+import { type FamilySeen, readExposition } from '../control/exposition.ts'
+import { answering, Origin } from './origin.ts'
+import { lacking, newFolder, run } from './peers.ts'
+import { Program } from './program.ts'
+import { RawClient } from './raw.ts'
+import type { Table } from './toml.ts'
+import { until } from './waiting.ts'
+import { statusOf, valuesOf } from './wire.ts'
+
+const WORKERS = 2
+
+async function started(over: Table = {}): Promise<Program> {
+  const program = await Program.start({ service: { workers: WORKERS }, admin: { address: '127.0.0.1:0' }, ...over })
+  await program.until(() => portsOf(program).length > 0, 'the control application')
+  return program
+}
+
+function portsOf({ diagnostics }: Program): number[] {
+  return [...diagnostics.matchAll(/control application listens on \S+:(\d+)/g)].map(([, port]) => Number(port))
+}
+
+interface Page {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+async function page(program: Program, path: string, host = '127.0.0.1'): Promise<Page> {
+  using client = await RawClient.connect(portsOf(program)[0], '127.0.0.1', 'operator')
+  const answer = await client.ask(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  const [type = ''] = valuesOf(answer, 'content-type')
+  return { status: statusOf(answer), type, body: answer.body.toString('utf8') }
+}
+
+async function json(program: Program): Promise<Report> {
+  const { status, body } = await page(program, '/json')
+  expect(status).toBe(200)
+  return JSON.parse(body) as Report
+}
+
+/** What has been counted when this many exchanges are over. */
+async function counted(program: Program, exchanges: number): Promise<Report> {
+  let report = await json(program)
+  await until(async () => {
+    report = await json(program)
+    return totalOf(report.total.exchanges_total) >= exchanges
+  }, `${exchanges} exchanges counted`)
+  return report
+}
+
+async function metrics(program: Program): Promise<Map<string, FamilySeen>> {
+  const { status, type, body } = await page(program, '/metrics')
+  expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  return readExposition(body)
+}
+
+/** The sum of a metric over the samples with these labels. */
+function valueOf(families: Map<string, FamilySeen>, name: string, labels: Record<string, string> = {}): number {
+  const samples = families.get(`exaproxy_${name}`)?.samples ?? []
+  const fits = samples.filter((sample) => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+  return fits.reduce((sum, { value }) => sum + value, 0)
+}
+
+const get = (origin: Origin, path = '/'): string =>
+  `GET http://${origin.authority}${path} HTTP/1.1\r\nHost: ${origin.authority}\r\n\r\n`
+
+test('each page is there', async () => {
+  await using program = await started()
+  expect(await page(program, '/health')).toMatchObject({ status: 200, type: 'application/json' })
+  expect(JSON.parse((await page(program, '/health')).body)).toMatchObject({ healthy: true, pid: program.pid })
+  expect(await page(program, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"why":""}' })
+  expect(await page(program, '/')).toMatchObject({ status: 200 })
+  expect(await page(program, '/nothing')).toMatchObject({ status: 404 })
+  const { workers } = await json(program)
+  expect(workers.map(({ id, state, restarts }) => ({ id, state, restarts }))).toEqual(
+    Array.from({ length: workers.length }, (_, i) => ({ id: i + 1, state: 'ready', restarts: 0 })),
+  )
+  expect(workers.map(({ pid }) => pid).toSorted()).toEqual(program.workers.toSorted())
+  for (const { statistics } of workers) expect(statistics.memory_bytes).toBeGreaterThan(1_000_000)
+})
+
+test('the sums are what was sent, byte by byte, whoever carried it', async () => {
+  using origin = await Origin.listen(answering('hello\n'))
+  await using program = await started({ outgoing: { allow_local: ['127.0.0.1:*'], connect_ports: [origin.port] } })
+  let [sent, received, gets] = [0, 0, 0]
+  const clients: RawClient[] = []
+  const ask = async (client: RawClient, request: string): Promise<void> => {
+    sent += request.length
+    await client.ask(request)
+  }
+  // Enough connections that each worker has some.
+  for (let i = 0; i < 24; i++) {
+    const client = await RawClient.connect(program.port())
+    clients.push(client)
+    for (let n = 0; n <= i % 3; n++) {
+      await ask(client, get(origin, `/${i}/${n}`))
+      gets++
+    }
+  }
+  const post = `POST http://${origin.authority}/ HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n${
+    'x'.repeat(70_000)
+  }`
+  await ask(clients[0], post)
+  await ask(clients[1], 'GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: a\r\n\r\n')
+  await ask(clients[2], 'nonsense\r\n\r\n')
+  const connect = `CONNECT ${origin.authority} HTTP/1.1\r\nHost: ${origin.authority}\r\n\r\n`
+  sent += connect.length
+  await clients[3].send(connect)
+  await clients[3].through('\r\n\r\n')
+  await ask(clients[3], 'GET /in-the-tunnel HTTP/1.1\r\nHost: a\r\n\r\n')
+  // The tunnel is open still: counted by its bytes, and not yet as an exchange.
+  const exchanges = gets + 3
+  await until(async () => (await json(program)).total.tunnels_open === 1, 'a tunnel')
+  const open = await counted(program, exchanges)
+  received = clients.reduce((sum, client) => sum + client.received, 0)
+  expect(open.total.exchanges_total).toEqual({ http: { forward: exchanges } })
+  expect(open.total.client_received_bytes_total).toEqual({ http: sent })
+  expect(open.total.client_sent_bytes_total).toEqual({ http: received })
+  expect(open.total.requests_total).toMatchObject({ GET: gets + 1, POST: 1, CONNECT: 0, none: 1 })
+  expect(open.total.responses_total).toMatchObject({ 200: gets + 1, 400: 1, 502: 1 })
+  expect(open.total.failures_total).toMatchObject({ 'connect-refused': 1, 'bad-request': 1 })
+  expect(open.total.connections_accepted_total).toEqual({ http: 24 })
+  expect(totalOf(open.total.exchange_seconds)).toBe(exchanges)
+  // And it is the sum of the workers, each of which had something to do.
+  for (const name of ['exchanges_total', 'client_sent_bytes_total', 'requests_total', 'exchange_seconds'] as const) {
+    const parts = open.workers.map(({ statistics }) => totalOf(statistics[name]))
+    expect(parts.reduce((sum, part) => sum + part)).toBe(totalOf(open.total[name]))
+    expect(parts.filter((part) => part === 0)).toEqual([])
+  }
+  for (const client of clients) client.close()
+  const closed = await counted(program, exchanges + 1)
+  expect(closed.total.requests_total).toMatchObject({ CONNECT: 1 })
+  expect(closed.total.tunnels_total).toEqual({ connect: 1, upgrade: 0 })
+  expect(closed.total.client_received_bytes_total).toEqual({ http: sent })
+  // What was counted is what was logged.
+  const lines = await program.accessLog(exchanges + 1)
+  expect(program.output.length).toBe(exchanges + 1)
+  expect(closed.total.responses_total).toEqual(
+    lines.reduce<Record<string, number>>((sums, { status }) => {
+      sums[String(status)] = (sums[String(status)] ?? 0) + 1
+      return sums
+    }, {}),
+  )
+  // And /metrics says the same.
+  const families = await metrics(program)
+  expect(valueOf(families, 'exchanges_total', { listener: 'http', mode: 'forward' })).toBe(exchanges + 1)
+  expect(valueOf(families, 'client_received_bytes_total')).toBe(sent)
+  expect(valueOf(families, 'failures_total', { who: 'origin', when: 'connect' })).toBe(1)
+  expect(valueOf(families, 'worker_exchanges_total')).toBe(exchanges + 1)
+  expect(valueOf(families, 'workers', { state: 'ready' })).toBe(closed.workers.length)
+})
+
+test('while it stops it is healthy and not ready, and says why', async () => {
+  let release!: () => void
+  const held = new Promise<void>((resolve) => release = resolve)
+  using origin = await Origin.listen(async (connection) => {
+    await connection.request()
+    await held
+    await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  })
+  await using program = await started()
+  using client = await RawClient.connect(program.port())
+  const answer = client.ask(get(origin))
+  await origin.connection(0)
+  program.signal('SIGTERM')
+  await until(async () => (await page(program, '/ready')).status === 503, '/ready to be 503')
+  expect(await page(program, '/ready')).toMatchObject({
+    status: 503,
+    body: '{"ready":false,"why":"the service is stopping"}',
+  })
+  expect(await page(program, '/health')).toMatchObject({ status: 200 })
+  expect(valueOf(await metrics(program), 'draining')).toBe(1)
+  release()
+  expect(statusOf(await answer)).toBe(200)
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+})
+
+test('what a worker has counted outlives it', async () => {
+  using origin = await Origin.listen(answering('hello\n'))
+  await using program = await started()
+  for (let i = 0; i < 20; i++) {
+    using client = await RawClient.connect(program.port())
+    await client.ask(get(origin))
+  }
+  const before = await counted(program, 20)
+  const killed = before.workers[0]
+  process.kill(killed.pid, 'SIGKILL')
+  let after = before
+  await until(async () => {
+    after = await json(program)
+    const [worker] = after.workers
+    return worker.restarts === 1 && worker.state === 'ready'
+  }, 'another worker')
+  expect(after.workers[0].pid).not.toBe(killed.pid)
+  expect(after.total.exchanges_total).toEqual(before.total.exchanges_total)
+  expect(totalOf(after.workers[0].statistics.exchanges_total)).toBe(0)
+  expect(valueOf(await metrics(program), 'worker_restarts_total', { worker: '1' })).toBe(1)
+})
+
+describe('who may not come', () => {
+  test('is a client of the proxy, by whatever way', async () => {
+    await using program = await started({
+      outgoing: { allow_local: ['127.0.0.0/8:*', '[::1]:*'], connect_ports: ['1-65535'] },
+    })
+    const port = portsOf(program)[0]
+    for (
+      const request of [
+        `GET http://127.0.0.1:${port}/json HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+        `GET http://localhost:${port}/json HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`,
+        `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+      ]
+    ) {
+      using client = await RawClient.connect(program.port())
+      const answer = await client.ask(request)
+      expect(statusOf(answer), request).toBeGreaterThanOrEqual(400)
+      expect(answer.body.toString()).not.toContain('uptime_seconds')
+    }
+  })
+
+  test('is a page whose name was made to lead here', async () => {
+    await using program = await started()
+    expect(await page(program, '/json', 'evil.example')).toMatchObject({ status: 421 })
+    expect(await page(program, '/json', 'localhost')).toMatchObject({ status: 200 })
+  })
+})
+
+const missing = lacking('promtool')
+test.skipIf(missing !== '')(`Prometheus' own checker finds nothing to say${missing}`, async () => {
+  using origin = await Origin.listen(answering('hello\n'))
+  await using program = await started()
+  using client = await RawClient.connect(program.port())
+  await client.ask(get(origin))
+  const file = join(newFolder(), 'metrics')
+  writeFileSync(file, (await page(program, '/metrics')).body)
+  const { code, output, errors } = await run('sh', ['-c', 'promtool check metrics < "$0"', file])
+  expect([code, output.toString() + errors]).toEqual([0, ''])
+})
