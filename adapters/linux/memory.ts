@@ -20,45 +20,65 @@
 /** What one receive takes at most. A socket's window is seldom larger over loopback, and a larger one leaves the caches. */
 export const READ_SIZE = 65_536
 
-/** Read buffers kept for use again, 2 MB: a turn has few chunks on their way at once. */
-const KEPT = 32
+/** What is lent of less than this is moved to a buffer of this size: most heads fit, and they wait for their answer. */
+const SMALL_SIZE = 4096
+
+/** Kept for use again: 2 MB of large ones, since a turn has few large chunks on their way at once, and 4 MB of small ones. */
+const LARGE_KEPT = 32
+const SMALL_KEPT = 1024
 
 /** Overwritten with this when poisoned: a use of what is no longer lent shows. */
 const POISON = 0xdb
 
-/** A buffer that sockets read into and lend from. */
+/** A buffer that sockets lend from. */
 export interface ReadBuffer {
   readonly bytes: Uint8Array
-  /** What was lent of it last, for the next time that as many bytes come. */
+  /** What was lent of it last, for the next time that as many bytes come: making a view costs as much as moving them. */
   view: Uint8Array
 }
 
+// Over an ArrayBuffer of its own, whose bytes no engine moves.
+function newBuffer(size: number): ReadBuffer {
+  const bytes = room(size)
+  return { bytes, view: bytes }
+}
+
 export class ReadBuffers {
-  readonly #kept: ReadBuffer[] = []
+  readonly #large: ReadBuffer[] = []
+  readonly #small: ReadBuffer[] = []
   readonly #poisoning: boolean
+  /** What the next receive writes to. It stays in the processor's cache as long as what comes is small. */
+  #next = newBuffer(READ_SIZE)
 
   constructor(poisoning: boolean) {
     this.#poisoning = poisoning
   }
 
-  take(): ReadBuffer {
-    const kept = this.#kept.pop()
-    if (kept !== undefined) return kept
-    // Over an ArrayBuffer of its own, whose bytes no engine moves.
-    const bytes = new Uint8Array(new ArrayBuffer(READ_SIZE))
-    return { bytes, view: bytes }
+  /** Where to receive, {@link READ_SIZE} bytes. */
+  get next(): Uint8Array {
+    return this.#next.bytes
+  }
+
+  /** The first `count` bytes of {@link next} as the view of a buffer of their own, which is the caller's until given back. */
+  take(count: number): ReadBuffer {
+    const received = this.#next
+    if (received.view.length !== count) received.view = received.bytes.subarray(0, count)
+    if (count > SMALL_SIZE) {
+      this.#next = this.#large.pop() ?? newBuffer(READ_SIZE)
+      return received
+    }
+    const small = this.#small.pop() ?? newBuffer(SMALL_SIZE)
+    small.bytes.set(received.view)
+    if (small.view.length !== count) small.view = small.bytes.subarray(0, count)
+    return small
   }
 
   give(buffer: ReadBuffer): void {
     if (this.#poisoning) buffer.bytes.fill(POISON)
-    if (this.#kept.length < KEPT) this.#kept.push(buffer)
+    const large = buffer.bytes.length > SMALL_SIZE
+    const kept = large ? this.#large : this.#small
+    if (kept.length < (large ? LARGE_KEPT : SMALL_KEPT)) kept.push(buffer)
   }
-}
-
-/** The first `count` bytes. Making a view costs as much as finding one that fits: many messages are of one size. */
-export function lend(buffer: ReadBuffer, count: number): Uint8Array {
-  if (buffer.view.length !== count) buffer.view = buffer.bytes.subarray(0, count)
-  return buffer.view
 }
 
 /** Room for ints and structures that calls take. Over an ArrayBuffer of its own, like the read buffers. */

@@ -17,7 +17,7 @@ import {
   SO_LINGER,
   SOL_SOCKET,
 } from './libc.ts'
-import { lend, READ_SIZE, type ReadBuffer, room } from './memory.ts'
+import { READ_SIZE, type ReadBuffer, room } from './memory.ts'
 import { Relay, type Waiting } from './relay.ts'
 import type { Watched } from './loop.ts'
 
@@ -105,16 +105,15 @@ export class EpollSocket implements Socket, Watched {
   /** Receive into a buffer and lend it: gives the count, 0 when there is nothing now, or never again (`finished`). */
   #receive(): number {
     const { buffers, loop: { libc } } = this.#engine
-    const buffer = buffers.take()
-    const count = libc.recv(this.descriptor, buffer.bytes, READ_SIZE, 0)
+    const count = libc.recv(this.descriptor, buffers.next, READ_SIZE, 0)
     if (count > 0) {
       if (count < READ_SIZE && !this.#doubtful) this.readable = false
-      this.#lent = buffer
-      this.#result.value = lend(buffer, count)
+      const lent = buffers.take(count)
+      this.#lent = lent
+      this.#result.value = lent.view
       return count
     }
     const errno = count === 0 ? 0 : libc.errno()
-    buffers.give(buffer)
     if (errno === EAGAIN) {
       this.readable = false
       return 0

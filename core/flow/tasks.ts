@@ -16,8 +16,19 @@ export class Tasks {
 
   /** Drive a coroutine to its end, handing what it yields to `each`. */
   run<T>(coroutine: AsyncIterable<T>, each: (value: T) => void): void {
+    this.add(drive(coroutine, each))
+  }
+
+  /** One that is under way already. */
+  add(coroutine: Promise<void>): void {
     this.#running++
-    void this.#drive(coroutine, each)
+    void coroutine.catch(this.#failed).then(() => {
+      this.#running--
+      if (this.#running > 0) return
+      const waiting = this.#idle
+      this.#idle = []
+      for (const resolve of waiting) resolve()
+    })
   }
 
   /** Settles when nothing runs. */
@@ -25,19 +36,8 @@ export class Tasks {
     if (this.#running === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
+}
 
-  async #drive<T>(coroutine: AsyncIterable<T>, each: (value: T) => void): Promise<void> {
-    try {
-      for await (const value of coroutine) each(value)
-    } catch (error) {
-      this.#failed(error)
-    } finally {
-      this.#running--
-      if (this.#running === 0) {
-        const waiting = this.#idle
-        this.#idle = []
-        for (const resolve of waiting) resolve()
-      }
-    }
-  }
+async function drive<T>(coroutine: AsyncIterable<T>, each: (value: T) => void): Promise<void> {
+  for await (const value of coroutine) each(value)
 }

@@ -42,6 +42,8 @@ export class Head {
   at: Uint16Array = new Uint16Array(FIELDS * 4)
   /** What each field is, by {@link FIELD}; 0 when it is none of those. */
   ids: Uint8Array = new Uint8Array(FIELDS)
+  /** Which ids there are: bit `id % 32` is set, by one field or by several. */
+  present = 0
   /** 1 for a field that is not for the next hop: hop-by-hop, or named by Connection (RFC 9110 7.6.1). */
   cut: Uint8Array = new Uint8Array(FIELDS)
 
@@ -59,6 +61,8 @@ export class Head {
 
   /** The index of the first field with this id from index `from` on; -1: there is none. */
   find(id: FieldId, from = 0): number {
+    // Most of what is asked for is not there.
+    if ((this.present & (1 << id)) === 0) return -1
     const ids = this.ids
     for (let i = from; i < this.count; i++) {
       if (ids[i] === id) return i
@@ -141,6 +145,7 @@ export class Head {
     this.reasonEnd = 0
     this.fieldsStart = 0
     this.count = 0
+    this.present = 0
     this.framing = 'none'
     this.length = 0
     this.persistent = false

@@ -189,7 +189,7 @@ function parseFields(
 ): Progress {
   const classes = CLASS
   const fours = to - 3
-  let { at, ids, count } = head
+  let { at, ids, count, present } = head
   let line = base + head.end
   let progress: Progress = 'more'
   for (;;) {
@@ -246,10 +246,13 @@ function parseFields(
     at[place + 1] = nameEnd - base
     at[place + 2] = valueStart - base
     at[place + 3] = valueEnd - base
-    ids[count++] = fieldId(bytes, line, nameEnd)
+    const id = fieldId(bytes, line, nameEnd)
+    ids[count++] = id
+    present |= 1 << id
     line = p + 2
   }
   head.count = count
+  head.present = present
   head.end = line - base
   return progress
 }

@@ -59,6 +59,8 @@ export class Client implements Timed {
   sentBefore = 0
   /** The body of this answer ends with the connection: only a reset can tell that it is not whole. */
   endsWithConnection = false
+  /** The trailers of the answer are passed on. */
+  trailers = false
   /** What Max-Forwards becomes on the way (RFC 9110 7.6.2); -1: untouched. */
   maxForwards = -1
   /** The origin of the last exchange, which is usually that of the next. */

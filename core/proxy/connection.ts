@@ -1,4 +1,4 @@
-/** The life of a client's connection, as a coroutine: requests one after the other, each yielded when it is over. */
+/** The life of a client's connection, as a coroutine: requests one after the other. */
 
 import { Failure } from '../failure.ts'
 import { machineWords } from '../flow/messages.ts'
@@ -9,75 +9,72 @@ import { perform } from './perform.ts'
 import type { ExchangeRecord } from './record.ts'
 import { refuse } from './refuse.ts'
 
-/** Yields the record of each exchange when it is over; it is good until the coroutine goes on. */
-export async function* converse(client: Client): AsyncGenerator<ExchangeRecord, void> {
+/** Told of each exchange when it is over. The record is good until it returns. */
+export type Recorded = (record: ExchangeRecord) => void
+
+/**
+ * Serve the requests of a connection, one after the other, until it ends. A coroutine as the others, but that it hands its
+ * records over by a call: as a generator it would take a twentieth of the time of a small exchange to yield them.
+ */
+export async function converse(client: Client, recorded: Recorded): Promise<void> {
+  const { messages, listener } = client
   try {
     do {
-      let head: Head | null
+      let head = null
       try {
-        head = nextHead(client) ?? await waitForHead(client)
+        head = nextHead(client)
+        if (head === null) client.wait('request', listener.settings.idle_timeout)
+        while (head === null) {
+          if (messages.ended) return
+          if (client.waits === 'request' && messages.parser.started) client.wait('head', listener.settings.head_timeout)
+          const pulled = await messages.pull()
+          if (client.late !== null) throw client.late
+          messages.fed(pulled)
+          head = nextHead(client)
+        }
       } catch (error) {
-        if (!(error instanceof Failure)) throw error
+        const failure = error instanceof Failure
+          ? error
+          : client.late ?? new Failure('client-left', machineWords(error))
         // Gone before a request was whole: nobody to answer, and nothing worth a line.
-        if (error.code === 'client-left') return
+        if (failure.code === 'client-left') return
         // A head that came too late was refused at once, and its exchange began then.
         if (client.waits !== 'end') client.begin(null)
-        await refuse(client, error)
+        await refuse(client, failure)
         client.finish()
-        yield client.record
+        recorded(client.record)
         break
       }
-      if (head === null) return
       client.begin(head)
       const keep = await perform(client, head)
       client.finish()
-      yield client.record
+      recorded(client.record)
       client.release(keep)
     } while (client.again())
     await linger(client)
   } finally {
     client.close()
-    client.messages.parser.release()
+    messages.parser.release()
   }
 }
 
 /** One connection too many: told so, and closed. `why` names the limit. */
-export async function* turnAway(client: Client, why: string): AsyncGenerator<ExchangeRecord, void> {
+export async function turnAway(client: Client, why: string, recorded: Recorded): Promise<void> {
   try {
     client.begin(null)
     await refuse(client, new Failure('too-many-connections', why))
     client.finish()
-    yield client.record
+    recorded(client.record)
     await linger(client)
   } finally {
     client.close()
   }
 }
 
-/** The next head when it is here already: pipelined. */
+/** The next head when it is here. @throws Failure for what is not a request */
 function nextHead(client: Client): Head | null {
   const event = client.messages.next()
   return event.kind === 'head' ? event.head : null
-}
-
-/** @returns null when the client ended in good order. @throws Failure for what is not a request, or not in time. */
-async function waitForHead(client: Client): Promise<Head | null> {
-  const { messages, listener } = client
-  client.wait('request', listener.settings.idle_timeout)
-  for (;;) {
-    if (messages.ended) return null
-    if (client.waits === 'request' && messages.parser.started) client.wait('head', listener.settings.head_timeout)
-    let pulled: IteratorResult<Uint8Array, void>
-    try {
-      pulled = await messages.pull()
-    } catch (error) {
-      throw client.late ?? new Failure('client-left', machineWords(error))
-    }
-    if (client.late !== null) throw client.late
-    messages.fed(pulled)
-    const event = messages.next()
-    if (event.kind === 'head') return event.head
-  }
 }
 
 /**

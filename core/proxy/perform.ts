@@ -2,7 +2,7 @@
 
 import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
-import { machineWords } from '../flow/messages.ts'
+import type { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
 import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
@@ -10,6 +10,7 @@ import type { Head } from '../http/head.ts'
 import { bindsLogin } from '../http/login.ts'
 import { parseTarget, type Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
+import { SystemFailure } from '../runtime.ts'
 import { answerItself } from './answer.ts'
 import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
@@ -18,27 +19,33 @@ import { refuse } from './refuse.ts'
 import { route } from './route.ts'
 
 /**
- * Perform the exchange that begins with `head`. What became of it is in the client's record.
+ * Perform the exchange that begins with `head`. What became of it is in the client's record. Never rejects.
  * @returns true when the origin's connection may be kept.
  */
-export async function perform(client: Client, head: Head): Promise<boolean> {
+export function perform(client: Client, head: Head): Promise<boolean> {
   try {
     const { proxy } = client
     if (proxy.methods !== null && !proxy.methods.has(head.method())) throw new Failure('method-refused', head.method())
     const target = parseTarget(head, client.target)
     if (hasVia(head, proxy.name)) throw new Failure('loop')
     if (!head.persistent || client.messages.ended) client.reusable = false
-    if (target.form === 'authority') return await connect(client, target)
+    if (target.form === 'authority') return connect(client, target).catch((error) => refused(client, error))
     if (answerItself(client, head, target)) {
       client.wait('reader', client.listener.settings.idle_timeout)
-      await client.outbox.flush()
-      return false
+      const taken = client.outbox.flush()
+      return taken === undefined ? NOT_KEPT : taken.then(() => false, (error) => refused(client, error))
     }
-    return await forward(client, head, target)
+    return forward(client, head, target)
   } catch (error) {
-    await refuse(client, failureOf(client, error))
-    return false
+    return refused(client, error)
   }
+}
+
+const NOT_KEPT = Promise.resolve(false)
+
+async function refused(client: Client, error: unknown): Promise<boolean> {
+  await refuse(client, failureOf(client, error))
+  return false
 }
 
 /** What went wrong, in the table's words. A missed deadline counts more than what broke because of it. */
@@ -51,34 +58,59 @@ function failureOf(client: Client, error: unknown): Failure {
   return client.proxy.bug(error)
 }
 
+/**
+ * Send the request to an origin, and relay its answer. One coroutine from the first byte to the last: what it calls waits
+ * only where something is out of the ordinary, for each wait more costs as much as reading a head.
+ */
 async function forward(client: Client, head: Head, target: Target): Promise<boolean> {
   const { proxy, record } = client
-  const origin = route(client, target)
-  let connection = client.take(origin)
-  record.reused = connection !== null
-  if (connection === null) connection = await reachOne(client, origin, target)
-  else client.use(connection)
-  let response: Head
-  for (;;) {
-    if (head.expectContinue && !proxy.settings.http.expect) await bidContinue(client)
-    send(client, connection, head, target)
-    try {
-      if (client.upload === null) {
-        client.wait('response', proxy.settings.outgoing.response_timeout)
-        const taken = connection.outbox.flush()
-        if (taken !== undefined) await taken
+  try {
+    const origin = route(client, target)
+    let connection = client.take(origin)
+    record.reused = connection !== null
+    if (connection === null) connection = await reachOne(client, origin, target)
+    else client.use(connection)
+    for (;;) {
+      if (head.expectContinue && !proxy.settings.http.expect) await bidContinue(client)
+      send(client, connection, head, target)
+      try {
+        if (client.upload === null) {
+          client.wait('response', proxy.settings.outgoing.response_timeout)
+          const taken = connection.outbox.flush()
+          if (taken !== undefined) await taken
+        }
+        const { messages } = connection
+        let response = nextResponse(connection)
+        for (let interims = 0; response === null || response.status < 200;) {
+          if (response === null) {
+            fed(client, messages, await messages.pull())
+          } else {
+            if (response.status === 101) return await openTunnel(client, connection, head, response)
+            if (++interims > INTERIM_COUNT) {
+              throw new Failure('bad-response', `more than ${INTERIM_COUNT} interim responses`)
+            }
+            await interim(client, head, response)
+            while (messages.next().kind !== 'end');
+            messages.parser.restart(head.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
+          }
+          response = nextResponse(connection)
+        }
+        answer(client, connection, head, response)
+        break
+      } catch (error) {
+        const failure = error instanceof SystemFailure ? new Failure('origin-left', error.message) : error
+        if (!mayRetry(client, connection, head, failure)) throw failure
+        client.release(false)
+        record.reused = false
+        connection = await reachOne(client, origin, target)
       }
-      response = await responseHead(client, connection, head)
-      break
-    } catch (error) {
-      if (!mayRetry(client, connection, head, error)) throw error
-      client.release(false)
-      record.reused = false
-      connection = await reachOne(client, origin, target)
     }
+    const relayed = relay(client, connection)
+    if (relayed !== undefined) await relayed
+    return reusable(client, connection)
+  } catch (error) {
+    return await refused(client, error)
   }
-  if (response.status === 101) return await openTunnel(client, connection, head, response)
-  return await answer(client, connection, head, response)
 }
 
 /** Put the request head into the origin's outbox, and start the body on its way if there is one. */
@@ -130,36 +162,22 @@ function uploaded(client: Client, upload: Upload): void {
   }
 }
 
-/**
- * The head of the final response; those that come before it are passed on (RFC 9110 15.2).
- * @throws Failure origin-left, bad-response, response-head-too-large, and the client's
- */
-async function responseHead(client: Client, connection: OriginConnection, head: Head): Promise<Head> {
+/** The head of a response when it is here, of an interim one too. @throws Failure origin-left, and the parser's */
+function nextResponse(connection: OriginConnection): Head | null {
   const { messages } = connection
-  const { proxy, record } = client
-  for (let interims = 0;;) {
-    const event = messages.next()
-    if (event.kind === 'need-data') {
-      // Between two messages an end is no failure to the parser; here an answer is owed.
-      if (messages.ended) throw new Failure('origin-left', 'it closed the connection without an answer')
-      let pulled: IteratorResult<Uint8Array, void>
-      try {
-        pulled = await messages.pull()
-      } catch (error) {
-        throw new Failure('origin-left', machineWords(error))
-      }
-      if (client.late !== null) throw client.late
-      if (record.firstByte < 0 && pulled.done !== true) record.firstByte = proxy.clock.now() - client.began
-      messages.fed(pulled)
-      continue
-    }
-    const response = event.head
-    if (response.status >= 200 || response.status === 101) return response
-    if (++interims > INTERIM_COUNT) throw new Failure('bad-response', `more than ${INTERIM_COUNT} interim responses`)
-    await interim(client, head, response)
-    while (messages.next().kind !== 'end');
-    messages.parser.restart(head.isMethod('HEAD') ? HEAD_ANSWER : ANY_ANSWER)
-  }
+  const event = messages.next()
+  if (event.kind === 'head') return event.head
+  // Between two messages an end is no failure to the parser; here an answer is owed.
+  if (messages.ended) throw new Failure('origin-left', 'it closed the connection without an answer')
+  return null
+}
+
+/** Bytes of the answer have come, or its end. */
+function fed(client: Client, messages: Messages, pulled: IteratorResult<Uint8Array, void>): void {
+  if (client.late !== null) throw client.late
+  const { record, proxy } = client
+  if (record.firstByte < 0 && pulled.done !== true) record.firstByte = proxy.clock.now() - client.began
+  messages.fed(pulled)
 }
 
 /** Pass a 1xx on; never to HTTP/1.0 (RFC 9110 15.2), nor a 100 that we have sent already ourselves. */
@@ -184,10 +202,9 @@ function mayRetry(client: Client, connection: OriginConnection, head: Head, erro
   return head.isMethod('GET') || head.isMethod('HEAD') || head.isMethod('OPTIONS') || head.isMethod('TRACE')
 }
 
-/** Relay the response. @returns true when the origin's connection may be kept. */
-async function answer(client: Client, connection: OriginConnection, head: Head, response: Head): Promise<boolean> {
+/** Put the head of the answer into the client's outbox. */
+function answer(client: Client, connection: OriginConnection, head: Head, response: Head): void {
   const { proxy, record, outbox } = client
-  const { messages } = connection
   record.response = response
   record.status = response.status
   if (bindsLogin(head, response)) connection.login = true
@@ -204,11 +221,39 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
   how.upgrade = false
   how.date = proxy.date()
   how.trailers = head.trailersWelcome && chunked
+  client.trailers = how.trailers
   writeResponseHead(outbox.writer, response, how)
   client.answered = true
   client.sentBefore = outbox.sent
   outbox.chunked = chunked
+}
+
+/** The body of the answer, all of it when it is here already. */
+function relay(client: Client, connection: OriginConnection): Promise<void> | void {
+  const { outbox } = client
+  const { messages } = connection
+  for (;;) {
+    const event = messages.next()
+    if (event.kind === 'data') {
+      const taken = outbox.data(event.chunk, event.from, event.to)
+      if (taken !== undefined) return relayRest(client, connection, taken)
+    } else if (event.kind === 'need-data') {
+      return relayRest(client, connection, outbox.flush())
+    } else {
+      outbox.finish(client.trailers ? event.trailers : null)
+      const taken = outbox.flush()
+      if (taken !== undefined) return client.taking(taken)
+      return
+    }
+  }
+}
+
+/** The same from the first wait on. `taken`: the client has still to take this. */
+async function relayRest(client: Client, connection: OriginConnection, taken: Promise<void> | void): Promise<void> {
+  const { proxy, outbox } = client
+  const { messages } = connection
   const { idle_timeout } = proxy.settings.outgoing
+  if (taken !== undefined) await client.taking(taken)
   for (;;) {
     const event = messages.next()
     if (event.kind === 'data') {
@@ -222,21 +267,21 @@ async function answer(client: Client, connection: OriginConnection, head: Head, 
       // An end that we made ourselves is not the end of a body.
       if (client.late !== null) throw client.late
     } else {
-      outbox.finish(how.trailers ? event.trailers : null)
+      outbox.finish(client.trailers ? event.trailers : null)
       const taken = outbox.flush()
       if (taken !== undefined) await client.taking(taken)
-      break
+      return
     }
   }
-  if (client.upload !== null && !client.upload.done) client.reusable = false
-  return reusable(client, connection, response)
 }
 
 /** RFC 9112 9.3: complete, self-delimited, allowed to live, nothing left over, and all of the request sent. */
-function reusable(client: Client, connection: OriginConnection, response: Head): boolean {
+function reusable(client: Client, connection: OriginConnection): boolean {
   const { messages } = connection
+  const { upload } = client
+  const response = client.record.response!
+  if (upload !== null && !upload.done) client.reusable = false
   if (!response.persistent || response.framing === 'close' || messages.ended || messages.parser.buffered) return false
   if (client.late !== null) return false
-  const { upload } = client
   return upload === null || (upload.done && upload.failure === null)
 }

@@ -134,7 +134,7 @@ export class Server {
 
   #welcome(client: Client, context: ListenerContext): void {
     const full = context.admit(client)
-    this.#tasks.run(full === '' ? converse(client) : turnAway(client, full), this.#record)
+    this.#tasks.add(full === '' ? converse(client, this.#record) : turnAway(client, full, this.#record))
   }
 
   #bug(error: unknown): void {

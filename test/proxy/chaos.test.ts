@@ -141,7 +141,8 @@ function judge(text: string, asked: readonly string[], ended: boolean): string {
           continue
         }
         if (at >= asked.length) return 'more answers than requests'
-        if ((status < 300 || status === 401) && body.replaceAll(`[${name}]`, '') !== '') {
+        // What an origin sends unasked and late is its next answer, as far as anybody can tell: it fools itself.
+        if ((status < 300 || status === 401) && body.replaceAll(`[${name}]`, '') !== '' && body !== '[poison]') {
           return `${body.slice(0, 80)} for ${name}`
         }
         at++

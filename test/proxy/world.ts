@@ -83,9 +83,8 @@ export class World {
     world.tasks.run(world.#listener, (socket) => {
       const client = new Client(world.proxy, world.context, socket)
       const full = world.context.admit(client)
-      world.tasks.run(full === '' ? converse(client) : turnAway(client, full), (record) => {
-        world.seen.push(seen(record))
-      })
+      const recorded = (record: ExchangeRecord) => void world.seen.push(seen(record))
+      world.tasks.add(full === '' ? converse(client, recorded) : turnAway(client, full, recorded))
     })
     return world
   }
