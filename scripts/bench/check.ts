@@ -1,9 +1,10 @@
-/** Before anything is measured: does this proxy do what the table says of it? And after: did it log every request? */
+/** Does this proxy do what the table says of it? Asked before anything is measured, and of single answers meanwhile. */
 import { createReadStream } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { Buffer } from 'node:buffer'
-import type { Origin } from './origin.ts'
-import type { Claims, Mode } from './programs.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Origin, Path } from './origin.ts'
+import type { Claims, Mode } from './program.ts'
 
 /** A proxy that runs, as the load sees it. */
 export interface Running {
@@ -22,44 +23,91 @@ interface Answer {
   readonly reused: boolean
 }
 
-const ANSWER_MILLISECONDS = 10_000
-const NEWLINE = 10
-
-/** The request target for a path of the origin: absolute towards a forward proxy. */
-export function target(mode: Mode, origin: Origin, path: string): string {
-  return mode === 'forward' ? `http://127.0.0.1:${origin.port}${path}` : path
+interface Question {
+  readonly to: 'origin' | 'echo'
+  readonly path: string
+  readonly body?: Uint8Array
 }
 
-/** Gives the number of requests it made; throws with the first claim that does not hold. */
+const ANSWER_MILLISECONDS = 10_000
+const NEWLINE = 10
+const POST_SIZE = 1024
+
+/** What `target` asks for is served by the origin, or by the one that echoes; the value of Host. */
+export function hostOf(mode: Mode, origin: Origin, to: 'origin' | 'echo' = 'origin'): string {
+  if (to === 'origin') return `127.0.0.1:${origin.port}`
+  return mode === 'reverse' ? 'echo.bench' : `127.0.0.1:${origin.echo}`
+}
+
+/** The request target for a path: absolute towards a forward proxy. */
+export function target(mode: Mode, origin: Origin, path: string, to: 'origin' | 'echo' = 'origin'): string {
+  return mode === 'forward' ? `http://${hostOf(mode, origin, to)}${path}` : path
+}
+
+/** Gives the number of requests (of connections, where only bytes are passed) it made; throws with the first false claim. */
 export async function check(proxy: Running, origin: Origin): Promise<number> {
   const { claims } = proxy
   const agent = new Agent({ keepAlive: claims.keepsAlive, maxSockets: 1 })
-  const get = (path: string) => ask(proxy, origin, path, agent)
+  const get = (path: string) => ask(proxy, origin, { to: 'origin', path }, agent)
   try {
     const small = await get('/small')
-    expectBody(small, Buffer.from(origin.small, 'latin1'), 'the small answer')
-    expectBody(await get('/large'), origin.large, 'the large answer')
+    expectBody(small, origin.bodies['/small'], 'the small answer')
+    expectBody(await get('/medium'), origin.bodies['/medium'], 'the answer of 64 KB')
+    expectBody(await get('/large'), origin.bodies['/large'], 'the large answer')
     const first = await get('/check')
     const second = await get('/check')
-    expect(first.fields['x-saw-via'] !== undefined, 'the origin saw no Via')
-    expect(small.fields.via !== undefined, 'the client saw no Via')
+    const via = first.fields['x-saw-via'] !== undefined
+    expect(via === claims.via, `the origin saw ${via ? 'a' : 'no'} Via`)
+    expect((small.fields.via !== undefined) === claims.via, `the client saw ${claims.via ? 'no' : 'a'} Via`)
     const forwarded = first.fields['x-saw-forwarded-for'] === '127.0.0.1'
     expect(forwarded === claims.forwardedFor, `X-Forwarded-For is ${forwarded ? '' : 'not '}added`)
     const kept = second.reused && first.fields['x-saw-connection'] === second.fields['x-saw-connection']
     expect(kept === claims.keepsAlive, `connections are ${kept ? '' : 'not '}kept on both sides`)
-    return 4
+    if (proxy.mode === 'tcp') return 1
+    const body = origin.bodies['/large'].subarray(0, POST_SIZE)
+    expectBody(await ask(proxy, origin, { to: 'echo', path: '/echo', body }, agent), body, 'the answer to a POST')
+    return 6
   } finally {
     agent.destroy()
   }
 }
 
-function ask(proxy: Running, origin: Origin, path: string, agent: Agent): Promise<Answer> {
+/**
+ * Asks for `path` again and again, `often` a second, until told to stop, and looks at every byte of each answer: wrk only
+ * counts them. `stop` gives how many it had; it rejects when one was wrong.
+ */
+export function watch(proxy: Running, origin: Origin, path: Path, often: number): { stop(): Promise<number> } {
+  const agent = new Agent({ keepAlive: proxy.claims.keepsAlive, maxSockets: 1 })
+  let going = true
+  const work = async () => {
+    let answers = 0
+    while (going) {
+      const answer = await ask(proxy, origin, { to: 'origin', path }, agent)
+      expectBody(answer, origin.bodies[path], `an answer meanwhile (${path})`)
+      answers++
+      await wait(1000 / often)
+    }
+    return answers
+  }
+  const result = work().finally(() => agent.destroy())
+  result.catch(() => {}) // seen by stop()
+  return {
+    stop() {
+      going = false
+      return result
+    },
+  }
+}
+
+function ask(proxy: Running, origin: Origin, { to, path, body }: Question, agent: Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    const host = hostOf(proxy.mode, origin, to)
     const asked = request({
       host: '127.0.0.1',
       port: proxy.port,
-      path: target(proxy.mode, origin, path),
-      headers: { host: `127.0.0.1:${origin.port}` },
+      path: target(proxy.mode, origin, path, to),
+      headers: body === undefined ? { host } : { host, 'content-length': body.length },
+      method: body === undefined ? 'GET' : 'POST',
       agent,
       timeout: ANSWER_MILLISECONDS,
     }, (response) => {
@@ -76,7 +124,7 @@ function ask(proxy: Running, origin: Origin, path: string, agent: Agent): Promis
     })
     asked.once('timeout', () => asked.destroy(new Error(`no answer to ${path}`)))
     asked.once('error', reject)
-    asked.end()
+    asked.end(body)
   })
 }
 

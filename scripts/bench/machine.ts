@@ -7,8 +7,9 @@ import process from 'node:process'
 
 /** Cores, as taskset writes them. */
 export interface Cores {
-  readonly proxy: string
-  /** For the load and the origin; the same as `proxy` on a machine with one core, where the numbers mean little. */
+  /** Of a proxy with so many workers. */
+  proxy(workers: number): string
+  /** For the load and the origin; one of the proxy's where there are too few, and then only CPU time means much. */
   readonly load: string
 }
 
@@ -127,10 +128,17 @@ export function runnable(path: string): boolean {
   }
 }
 
+/** Which cores are whose, where `workers` is the most any proxy will have. */
+export function shareCores(count: number, workers: number): Cores {
+  const range = (first: number, last: number) => first === last ? String(first) : `${first}-${last}`
+  const proxy = (workers: number) => range(0, Math.min(workers, count) - 1)
+  // One core at least is left to the load, even where the proxy may use it too.
+  return { proxy, load: range(Math.min(workers, count - 1), count - 1) }
+}
+
 /** Moves this process to the cores of the load, and says which those are. */
-export function takeCores(): Cores {
-  const count = availableParallelism()
-  const cores = { proxy: '0', load: count === 1 ? '0' : count === 2 ? '1' : `1-${count - 1}` }
+export function takeCores(workers = 1): Cores {
+  const cores = shareCores(availableParallelism(), workers)
   execFileSync('taskset', ['-a', '-p', '-c', cores.load, String(process.pid)], { stdio: 'ignore' })
   return cores
 }

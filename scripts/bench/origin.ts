@@ -1,17 +1,26 @@
-/** The origin: nginx on the cores of the load, with an answer of 1 KB from memory and one of 10 MB from a file. */
+/**
+ * The origin: nginx on the cores of the load, with an answer of 1 KB from memory and files of 64 KB and 10 MB; and beside it
+ * one of our own for what nginx cannot do, which answers a body with that body, and after an upgrade all bytes with themselves.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { Buffer } from 'node:buffer'
 import { join } from 'node:path'
+import { startEcho } from './echo.ts'
 import { fileLimit, find, start } from './machine.ts'
 import { freePort, untilListening } from './ports.ts'
-import { configure, nginxUser } from './programs.ts'
+import { configure, nginxUser } from './program.ts'
 
 export const SMALL_SIZE = 1024
+export const MEDIUM_SIZE = 64 * 1024
 export const LARGE_SIZE = 10 * 1024 * 1024
+
+export type Path = '/small' | '/medium' | '/large'
 
 export interface Origin {
   readonly port: number
-  readonly small: string
-  readonly large: Uint8Array
+  /** Of the origin that echoes. */
+  readonly echo: number
+  readonly bodies: Readonly<Record<Path, Uint8Array>>
   stop(): Promise<boolean>
 }
 
@@ -25,12 +34,22 @@ export async function startOrigin(folder: string, cores: string): Promise<Origin
     state = Math.imul(state, 1_103_515_245) + 12_345 | 0
     large[i] = state >>> 16
   }
+  const medium = large.subarray(0, MEDIUM_SIZE)
   mkdirSync(join(folder, 'site'), { recursive: true })
   writeFileSync(join(folder, 'site/large'), large)
-  const configuration = join(folder, 'origin.conf')
+  writeFileSync(join(folder, 'site/medium'), medium)
   const files = fileLimit()
-  configure('origin.conf', { folder, port, small, files, descriptors: files - 100, user: nginxUser() }, configuration)
-  const server = start([nginx, '-c', configuration], cores)
+  const values = { folder, port, small, files, descriptors: files - 100, user: nginxUser() }
+  const server = start([nginx, '-c', configure('origin.conf', values, folder)], cores)
   await untilListening(server, port)
-  return { port, small, large, stop: () => server.stop() }
+  const echo = await startEcho()
+  return {
+    port,
+    echo: echo.port,
+    bodies: { '/small': Buffer.from(small, 'latin1'), '/medium': medium, '/large': large },
+    stop: () => {
+      echo.stop()
+      return server.stop()
+    },
+  }
 }

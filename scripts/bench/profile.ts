@@ -5,8 +5,8 @@
  *   node scripts/bench/profile.ts RUNTIME perf       the hottest functions, kernel and runtime, sampled by perf
  *   node scripts/bench/profile.ts RUNTIME script     the hottest JavaScript functions, by the runtime's --cpu-prof
  *
- * RUNTIME is node, deno, bun, executable or a peer (haproxy, squid, ...). Options: --mode reverse, --workload bulk,
- * --seconds N, --keep FOLDER (what was recorded: perf.data, *.cpuprofile).
+ * RUNTIME is node, deno, bun, executable or a peer (haproxy, squid, ...). Options: --mode reverse, --workload NAME (get),
+ * --engine epoll|portable, --seconds N, --keep FOLDER (what was recorded: perf.data, *.cpuprofile).
  */
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,17 +15,21 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Running } from './check.ts'
-import { warmUp, wrk } from './load.ts'
-import { cpuTime, endWithUs, find, run, takeCores } from './machine.ts'
+import { cpuTime, endWithUs, family, find, run, takeCores } from './machine.ts'
+import { loadOf, type Tally, warmUp } from './measure.ts'
 import { type Origin, startOrigin } from './origin.ts'
-import { type Program, programs } from './programs.ts'
+import type { Mode, Program } from './program.ts'
+import { programs } from './programs.ts'
 import { begin } from './session.ts'
+import { modesOf, type Workload, WORKLOADS } from './workloads.ts'
 
 type View = 'calls' | 'perf' | 'script'
 
 const ROWS = 40
 const SAMPLES_PER_SECOND = '1999'
 const WARM_SECONDS = 3
+/** Requests a second, of the load at a fixed rate. */
+const RATE = 4000
 
 /** Variables that make a runtime profile itself; Deno takes none from the environment. */
 const SELF_PROFILING: Readonly<Record<string, (folder: string) => Readonly<Record<string, string>>>> = {
@@ -42,16 +46,21 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[]
 }
 
-/** System calls per request. perf counts in the kernel and hardly slows the proxy; strace stops it at every call. */
+/** The proxy and its workers, as perf and strace take them. */
+function processes(proxy: Running): string {
+  return family(proxy.pid).join(',')
+}
+
+/** System calls per request (or tunnel, or message). perf counts in the kernel and hardly slows the proxy; strace stops it at every call. */
 async function countCalls(
   proxy: Running,
   seconds: number,
   cores: string,
-  load: () => Promise<{ requests: number }>,
+  load: () => Promise<Tally>,
 ): Promise<string> {
   const counts = await perfCanCount(cores) ? perfCounts : straceCounts
-  const [said, { requests }] = await Promise.all([counts(proxy.pid, seconds, cores), load()])
-  const rows = said.map(([name, count]) => [name, count / requests] as const).filter(([, each]) => each >= 0.001)
+  const [said, { units }] = await Promise.all([counts(processes(proxy), seconds, cores), load()])
+  const rows = said.map(([name, count]) => [name, count / units] as const).filter(([, each]) => each >= 0.001)
     .toSorted((a, b) => b[1] - a[1])
   const sum = rows.reduce((sum, [, each]) => sum + each, 0)
   return [...rows, ['in all', sum] as const].map(([name, each]) => `${each.toFixed(3).padStart(9)}  ${name}`).join('\n')
@@ -67,18 +76,18 @@ async function perfCanCount(cores: string): Promise<boolean> {
   }
 }
 
-async function perfCounts(pid: number, seconds: number, cores: string): Promise<(readonly [string, number])[]> {
-  const command = ['perf', 'stat', '-x', ',', '-e', 'syscalls:sys_enter_*', '-p', String(pid), 'sleep', String(seconds)]
+async function perfCounts(pids: string, seconds: number, cores: string): Promise<(readonly [string, number])[]> {
+  const command = ['perf', 'stat', '-x', ',', '-e', 'syscalls:sys_enter_*', '-p', pids, 'sleep', String(seconds)]
   const said = await run(command, cores)
   return [...said.matchAll(/^(\d+),,syscalls:sys_enter_(\w+)/gm)].map(([, count, name]) =>
     [name, Number(count)] as const
   )
 }
 
-async function straceCounts(pid: number, seconds: number, cores: string): Promise<(readonly [string, number])[]> {
+async function straceCounts(pids: string, seconds: number, cores: string): Promise<(readonly [string, number])[]> {
   if (find('strace') === null) throw new Error('perf with tracepoints, or strace, is needed to count system calls')
   const said = await run(
-    ['timeout', '--preserve-status', '-s', 'INT', String(seconds), 'strace', '-f', '-c', '-p', String(pid)],
+    ['timeout', '--preserve-status', '-s', 'INT', String(seconds), 'strace', '-f', '-c', '-p', pids],
     cores,
   )
   const rows = said.matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+)(?: +\d+)? +(\w+)$/gm)
@@ -94,7 +103,7 @@ async function samplePerf(
 ): Promise<string> {
   if (find('perf') === null) throw new Error('perf is needed: apt-get install linux-perf')
   const data = join(folder, 'perf.data')
-  const record = ['perf', 'record', '-q', '-F', SAMPLES_PER_SECOND, '-g', '-p', String(proxy.pid), '-o', data]
+  const record = ['perf', 'record', '-q', '-F', SAMPLES_PER_SECOND, '-g', '-p', processes(proxy), '-o', data]
   await Promise.all([run([...record, 'sleep', String(seconds)], cores), load()])
   const report = await run(
     ['perf', 'report', '--stdio', '--no-children', '-g', 'none', '--percent-limit', '0.4', '-i', data],
@@ -129,8 +138,8 @@ function readScriptProfiles(folder: string): string {
 }
 
 async function profile(program: Program, view: View, folder: string, options: {
-  mode: 'forward' | 'reverse'
-  workload: 'get' | 'bulk'
+  mode: Mode
+  workload: Workload
   seconds: number
 }): Promise<void> {
   const { mode, workload, seconds } = options
@@ -141,24 +150,23 @@ async function profile(program: Program, view: View, folder: string, options: {
   mkdirSync(work)
   chmodSync(work, 0o777)
   const origin: Origin = await startOrigin(folder, cores.load)
-  const environment: Readonly<Record<string, string>> = view === 'script'
+  const variables: Readonly<Record<string, string>> = view === 'script'
     ? profiling(folder)
     : view === 'perf' && program.name === 'node'
     ? { NODE_OPTIONS: '--perf-basic-prof --interpreted-frames-native-stack' }
     : {}
-  const session = await begin(program, mode, origin, work, cores, environment)
-  const path = workload === 'get' ? '/small' : '/large'
-  const load = (seconds: number) => wrk(path, session.proxy, origin, seconds, cores.load)
+  const session = await begin({ program, mode, workers: 1, cores: cores.proxy(1), variables }, origin, work)
+  const load = loadOf(workload.name, session.proxy, origin, RATE, cores.load)
   try {
-    await warmUp(path, session.proxy, origin, WARM_SECONDS, cores.load)
+    await warmUp(workload.name, load, WARM_SECONDS)
     const before = cpuTime(session.proxy.pid)
     let result = ''
     if (view === 'calls') result = await countCalls(session.proxy, seconds, cores.load, () => load(seconds))
     else if (view === 'perf') result = await samplePerf(session.proxy, seconds, folder, cores.load, () => load(seconds))
     else {
-      const { requests } = await load(seconds)
-      const cpu = (cpuTime(session.proxy.pid) - before) / 1000 / requests
-      result = `${cpu.toFixed(1)} µs of CPU per request, the profiler included`
+      const { units } = await load(seconds)
+      const cpu = (cpuTime(session.proxy.pid) - before) / 1000 / units
+      result = `${cpu.toFixed(1)} µs of CPU per ${workload.unit}, the profiler included`
     }
     await session.stop()
     console.log(result)
@@ -175,21 +183,27 @@ async function main(): Promise<void> {
     options: {
       mode: { type: 'string', default: 'forward' },
       workload: { type: 'string', default: 'get' },
+      engine: { type: 'string' },
       seconds: { type: 'string', default: '5' },
       keep: { type: 'string' },
     },
   })
-  const program = programs().find((program) => program.name === name)
+  const program = programs([values.engine ?? null]).find((program) => program.name === name)
   if (program === undefined) throw new Error(`${name} is not installed`)
   if (view !== 'calls' && view !== 'perf' && view !== 'script') {
     throw new Error(`${view} is none of calls, perf, script`)
   }
-  const mode = program.modes.find((mode) => mode === values.mode) ?? program.modes[0]
+  const workload = WORKLOADS.find(({ name }) =>
+    name === values.workload && !['idle', 'beside', 'workers'].includes(name)
+  )
+  if (workload === undefined) throw new Error(`${values.workload} cannot be profiled`)
+  const modes = modesOf(workload, program)
+  const mode = modes.find((mode) => mode === values.mode) ?? modes[0]
+  if (mode === undefined) throw new Error(`${name} cannot do ${workload.name}`)
   endWithUs()
   const folder = mkdtempSync(join(tmpdir(), 'exaproxy-profile-'))
   chmodSync(folder, 0o755)
   process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
-  const workload = values.workload === 'bulk' ? 'bulk' : 'get'
   await profile(program, view, folder, { mode, workload, seconds: Number(values.seconds) })
   if (values.keep !== undefined) await run(['cp', '-r', folder, values.keep], '0')
 }
