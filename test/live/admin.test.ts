@@ -158,6 +158,65 @@ test('the sums are what was sent, byte by byte, whoever carried it', async () =>
   expect(valueOf(families, 'workers', { state: 'ready' })).toBe(closed.workers.length)
 })
 
+describe('large bodies', () => {
+  const SIZE = 3_000_000
+  const body = 'x'.repeat(SIZE)
+
+  // However they are carried: a machine may move them without their being seen.
+  test.each([
+    ['of a known length', `Content-Length: ${SIZE}\r\n\r\n${body}`],
+    ['in chunks', `Transfer-Encoding: chunked\r\n\r\n${SIZE.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+    ['that end with the connection', `Connection: close\r\n\r\n${body}`],
+  ])('%s are counted on both sides', async (_, answer) => {
+    const response = `HTTP/1.1 200 OK\r\n${answer}`
+    using origin = await Origin.listen(async (connection) => {
+      await connection.request()
+      await connection.send(response)
+      if (answer.startsWith('Connection')) connection.end()
+    })
+    await using program = await started()
+    using client = await RawClient.connect(program.port())
+    const post = `POST http://${origin.authority}/ HTTP/1.1\r\nHost: a\r\nContent-Length: ${SIZE}\r\n\r\n${body}`
+    expect((await client.ask(post)).body.length).toBe(SIZE)
+    const { total } = await counted(program, 1)
+    expect(total.client_received_bytes_total).toEqual({ http: post.length })
+    expect(total.client_sent_bytes_total).toEqual({ http: client.received })
+    expect(total.origin_received_bytes_total).toBe(response.length)
+    expect(total.origin_sent_bytes_total).toBe(origin.connections[0].received)
+  })
+
+  test('and tunnels are counted on both sides, while they last', async () => {
+    using origin = await Origin.listen(async (connection) => {
+      await connection.bytes(SIZE)
+      await connection.send(body)
+      // The tunnel ends when both sides have.
+      await connection.toEnd()
+      connection.end()
+    })
+    await using program = await started({ outgoing: { allow_local: ['127.0.0.1:*'], connect_ports: [origin.port] } })
+    using client = await RawClient.connect(program.port())
+    const connect = `CONNECT ${origin.authority} HTTP/1.1\r\nHost: ${origin.authority}\r\n\r\n`
+    await client.send(connect)
+    await client.through('\r\n\r\n')
+    const opening = client.received
+    await client.send(body)
+    await client.bytes(SIZE)
+    await until(
+      async () => totalOf((await json(program)).total.client_sent_bytes_total) >= opening + SIZE,
+      'all bytes counted',
+    )
+    const { total } = await json(program)
+    expect(total.exchanges_total).toEqual({ http: { forward: 0 } })
+    expect(total.client_received_bytes_total).toEqual({ http: connect.length + SIZE })
+    expect(total.client_sent_bytes_total).toEqual({ http: opening + SIZE })
+    expect([total.origin_received_bytes_total, total.origin_sent_bytes_total]).toEqual([SIZE, SIZE])
+    client.close()
+    const after = await counted(program, 1)
+    expect(after.total.client_sent_bytes_total).toEqual({ http: opening + SIZE })
+    expect([after.total.origin_received_bytes_total, after.total.origin_sent_bytes_total]).toEqual([SIZE, SIZE])
+  })
+})
+
 test('while it stops it is healthy and not ready, and says why', async () => {
   let release!: () => void
   const held = new Promise<void>((resolve) => release = resolve)
