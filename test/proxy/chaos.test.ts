@@ -7,6 +7,7 @@ import { latin1, toBytes } from '../../core/bytes/ascii.ts'
 import { HttpParser } from '../../core/http/parser.ts'
 import type { Peer } from '../memory/peer.ts'
 import { settle } from '../memory/machine.ts'
+import { Counters } from './counters.ts'
 import { World } from './world.ts'
 
 class Dice {
@@ -163,6 +164,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed + 1))('seed %d', async (s
   const largest = dice.pick(65_536, 1000, 40)
   world.machine.network.piece = () => dice.roll(largest) + 1
   void world.origins((origin) => void serve(dice, origin, () => over))
+  const counters = new Counters(world)
   let over = false
   let number = 0
   const clients: { peer: Peer; asked: string[]; busy: Promise<void>; spoiled: boolean }[] = []
@@ -205,6 +207,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed + 1))('seed %d', async (s
         await settle(dice.roll(6))
       }
     }
+    counters.look()
   }
   await settle(20)
   for (const { peer, asked } of clients) expect(judge(peer.text, asked, peer.state === 'ended')).toBe('')
@@ -215,4 +218,5 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed + 1))('seed %d', async (s
   for (let i = 0; i < 3; i++) await world.pass(25_000)
   over = true
   expect(await world.leftovers()).toEqual([])
+  expect(counters.leftovers()).toEqual([])
 })
