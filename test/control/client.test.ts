@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 import { controlApp } from '../../core/control/app.ts'
 import { type Control, hosts, serveControl } from '../../core/control/serve.ts'
 import {
@@ -9,6 +10,7 @@ import {
   CONTROL_TIME,
   LINGER_TIME,
 } from '../../core/limits.ts'
+import { Diagnostics } from '../../core/proxy/diagnostics.ts'
 import type { Endpoint } from '../../core/runtime.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
@@ -22,9 +24,14 @@ const LATE = 1000
 let machine: Machine
 let control: Control
 let overview: FakeOverview
+/** Bugs are told there. */
+let diagnostics: Diagnostics
+let told: RegExp
 
 beforeEach(async () => {
+  told = /^$/
   machine = new Machine()
+  diagnostics = await Diagnostics.open(machine, { level: 'error', destination: 'stderr' })
   overview = new FakeOverview()
   control = await serveControl(machine, HERE, controlApp(overview, machine.clock))
 })
@@ -35,6 +42,8 @@ afterEach(async () => {
   // Nothing of it is left, whatever was done to it.
   expect(opened()).toBe(0)
   expect(machine.clock.pending).toBe(0)
+  await diagnostics.close()
+  expect(machine.errors.text).toMatch(told)
 })
 
 /** Sockets of the control application. */
@@ -403,5 +412,61 @@ describe('connections', () => {
     await control.close()
     await settle()
     expect(peer.state).toBe('ended')
+  })
+})
+
+test.each([
+  ['throws', () => {
+    throw new Error('broken on purpose')
+  }],
+  ['rejects', () => Promise.reject(new Error('broken on purpose'))],
+])('an application that %s is a bug: told, and the others go on', async (_, app) => {
+  told = /broken on purpose/
+  const at: Endpoint = { ...HERE, port: 8081 }
+  const broken = await serveControl(machine, at, app)
+  const peer = new Peer(await machine.connect(at).socket)
+  await peer.send(get('/health'))
+  expect([peer.text, peer.state]).toEqual(['', 'ended'])
+  expect((await one(get('/health'))).status).toBe(200)
+  await broken.close()
+})
+
+describe('anything at all', () => {
+  const REQUESTS = [
+    get('/health'),
+    get('/json').replace('GET', 'HEAD'),
+    get('/', 'Content-Length: 3').replace('GET', 'POST') + 'abc',
+    get('/', 'Transfer-Encoding: chunked').replace('GET', 'PUT') + '2\r\nab\r\n0\r\n\r\n',
+    get('http://a:1/%zz?\x80', 'Expect: 100-continue', 'Content-Length: 9'),
+  ]
+  const answer = /^HTTP\/1\.1 (?:100|200|400|404|405|408|413|414|417|421|431|501|503|505) /
+
+  it('is answered or closed, and nothing breaks', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...REQUESTS), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.tuple(fc.nat(600), fc.nat(255)), { maxLength: 4 }),
+        fc.array(fc.nat(600), { maxLength: 4 }),
+        fc.constantFrom('end', 'close', 'reset', 'wait'),
+        async (requests, changes, cuts, last) => {
+          const letters = [...requests.join('')]
+          for (const [at, byte] of changes) letters[at % letters.length] = String.fromCharCode(byte)
+          const peer = await client()
+          const places = [0, ...cuts.map((cut) => cut % letters.length).toSorted((a, b) => a - b), letters.length]
+          for (let i = 1; i < places.length; i++) {
+            await peer.send(letters.slice(places[i - 1], places[i]).join('')).catch(() => undefined)
+          }
+          if (last === 'wait') await machine.clock.advance(CONTROL_IDLE_TIME + CONTROL_TIME + LINGER_TIME + 4 * LATE)
+          else await peer[last]()
+          await settle()
+          if (last !== 'end' || peer.state !== 'open') await peer.close()
+          await machine.clock.advance(LINGER_TIME + CONTROL_TIME + 4 * LATE)
+          expect(opened()).toBe(0)
+          if (peer.text !== '') expect(peer.text).toMatch(answer)
+          expect(peer.text).not.toContain('500: ')
+        },
+      ),
+      { numRuns: 300, seed: 1 },
+    )
   })
 })
