@@ -15,7 +15,7 @@ import { type Origin, startOrigin } from './origin.ts'
 import { type Plan, type Step, taskOf, USAGE, UsageFailure } from './plan.ts'
 import { plot } from './plot.ts'
 import { programs } from './programs.ts'
-import { disturbance, limits, ratios } from './remarks.ts'
+import { absences, disturbance, limits, ratios } from './remarks.ts'
 import { type Measures, type Report, type Result, resultOf } from './results.ts'
 import { begin, SPARE_FILES } from './session.ts'
 import { describe, tables } from './table.ts'
@@ -103,7 +103,13 @@ async function run(plan: Plan): Promise<Report> {
 function show(report: Report, svg: string | null): boolean {
   const { results } = report
   console.log(`${describe(report)}\n\n${tables(results)}\n`)
-  for (const line of [...ratios(results), ...limits(results), ...disturbance(results)]) console.log(`- ${line}`)
+  const remarks = [
+    ...ratios(results),
+    ...limits(results),
+    ...absences(programs(), results),
+    ...disturbance(results),
+  ]
+  for (const remark of remarks) console.log(`- ${remark}`)
   const failures = results.flatMap(({ failures }) => failures)
   for (const failure of failures) console.log(`FAILED ${failure}`)
   if (svg !== null) writeFileSync(svg, plot(report))

@@ -59,9 +59,8 @@ const PEERS: readonly Peer[] = [
     question: ['-V'],
     ...{ modes: ['reverse', 'forward'], tunnels: 'forward', upgrades: ['reverse'] },
     unfit: {
-      post:
-        'when the origin answers before it has the body, version 9.2 keeps the connection without sending the rest, ' +
-        'and the next request on it is read wrongly',
+      post: 'where the origin answers before it has the whole body, as ours does, later requests on that connection ' +
+        'to the origin are broken, and answered 400 (9.2.9)',
     },
     // It writes its log once a second, and what it has then not written it never does.
     logMilliseconds: 2500,

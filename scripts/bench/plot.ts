@@ -21,8 +21,8 @@ const PANELS: readonly Panel[] = [
 
 const WIDTH = 760
 const MARGIN = 16
-const NAMES = 190
-const FIGURES = 110
+const NAMES = 220
+const FIGURES = 100
 const BAR = 16
 const STEP = 24
 const TITLE = 34
@@ -53,7 +53,9 @@ export function plot(report: Report): string {
   }
   const { machine, rounds, seconds, date } = report
   const note =
-    `${machine['processor']}, one core; medians of ${rounds} rounds of ${seconds} s, the line is their spread; ` +
+    `${
+      machine['processor']
+    }, one core; medians of ${rounds} rounds of ${seconds} s, pale from the least to the most; ` +
     `${date.slice(0, 10)}. Shorter is better.`
   parts.push(text(MARGIN, y + NOTE - 14, note, 'font-size="11"'))
   y += NOTE
@@ -75,13 +77,14 @@ interface Bar {
 
 /** The shortest first. */
 function barsOf({ workload, mode }: Panel, results: readonly Result[]): Bar[] {
-  return results.flatMap((result) => {
-    if (result.workload !== workload || mode !== null && result.mode !== mode) return []
+  const own = results.filter((result) => result.workload === workload && (mode ?? result.mode) === result.mode)
+  const usual = own.find(({ ours }) => ours)?.mode
+  return own.flatMap((result) => {
     const { cpu_microseconds_each, cpu_milliseconds_per_gigabyte } = result.measures
     const summary = cpu_microseconds_each ?? cpu_milliseconds_per_gigabyte
     if (summary === undefined) return []
-    const elsewhere = mode === null && result.mode === 'tcp' ? ' (no CONNECT)' : ''
-    return [{ title: titleOf(result) + elsewhere, ours: result.ours, summary }]
+    const otherwise = result.mode === 'tcp' ? ', no CONNECT' : result.mode === usual ? '' : `, ${result.mode}`
+    return [{ title: titleOf(result) + otherwise, ours: result.ours, summary }]
   }).toSorted((a, b) => a.summary.median - b.summary.median)
 }
 
@@ -96,16 +99,16 @@ function draw({ title, ours, summary }: Bar, { unit, digits }: Panel, longest: n
   const left = MARGIN + NAMES
   const room = WIDTH - left - MARGIN - FIGURES
   const x = (value: number) => Math.round(left + Math.min(1, value / longest) * room)
-  const middle = y + BAR / 2
   const { median, least, most } = summary
-  const colour = ours ? OURS : THEIRS
+  const bar = (from: number, to: number, more = '') =>
+    `<rect x="${from}" y="${y}" width="${to - from}" height="${BAR}" fill="${ours ? OURS : THEIRS}"${more}/>`
   const shapes = [
     text(left - 8, y + 13, title, `text-anchor="end"${ours ? ' font-weight="600"' : ''}`),
-    `<rect x="${left}" y="${y}" width="${x(median) - left}" height="${BAR}" rx="2" fill="${colour}"/>`,
-    `<path d="M${x(least)} ${middle}H${x(most)}" stroke="${INK}" stroke-width="2"/>`,
+    bar(left, x(least)),
   ]
+  if (x(most) > x(least)) shapes.push(bar(x(least), x(most), ' opacity="0.4"'), bar(x(median) - 1, x(median) + 1))
   const cut = median > longest ? '… ' : ''
-  shapes.push(text(Math.max(x(median), x(most)) + 6, y + 13, `${cut}${median.toFixed(digits)} ${unit}`))
+  shapes.push(text(x(most) + 6, y + 13, `${cut}${median.toFixed(digits)} ${unit}`))
   return shapes
 }
 

@@ -1,4 +1,5 @@
 /** Sentences below the tables: ours beside each peer, and what should keep a number from being quoted. */
+import type { Program } from './program.ts'
 import { type Measure, type Result, titleOf } from './results.ts'
 import { workloadOf } from './workloads.ts'
 
@@ -31,24 +32,42 @@ function line(what: string, measure: Measure, our: Result, results: readonly Res
     const elsewhere = peer.mode !== our.mode &&
       peers.some((one) => one.program === peer.program && one.mode === our.mode)
     if (theirs === undefined || elsewhere) return []
-    return [`${(mine / theirs).toFixed(2)} of ${peer.program}${peer.mode === our.mode ? '' : ` (${peer.mode})`}`]
+    return [
+      `${(mine / theirs).toFixed(2)} of ${titleOf({ ...peer, workers: 1 })}'s${
+        peer.mode === our.mode ? '' : ` (${peer.mode})`
+      }`,
+    ]
   })
   return parts.length === 0 ? [] : [`${our.workload}, ${what}, ${titleOf(our)}, ${our.mode}: ${parts.join(', ')}`]
 }
 
 /** Where the proxy was not what limited the throughput: its CPU is right, its throughput says how fast the load was. */
 export function limits(results: readonly Result[]): string[] {
-  const bored = results.flatMap((result) => {
+  const bored = new Map<string, string[]>()
+  for (const result of results) {
     const { core_share } = result.measures
-    if (core_share === undefined || workloadOf(result.workload).leisurely) return []
-    if (core_share.median >= BUSY * result.workers) return []
-    return [`${result.workload}: ${titleOf(result)}, ${result.mode} (${core_share.median.toFixed(2)})`]
-  })
-  if (bored.length === 0) return []
+    if (core_share === undefined || workloadOf(result.workload).leisurely) continue
+    if (core_share.median >= BUSY * result.workers) continue
+    const words = `${titleOf(result)} ${core_share.median.toFixed(2)}`
+    bored.set(result.workload, [...bored.get(result.workload) ?? [], words])
+  }
+  if (bored.size === 0) return []
+  const parts = [...bored].map(([workload, words]) => `${workload}: ${words.join(', ')}`)
   return [
-    'The load and the origin, not the proxy, were the limit where it used less than ' +
-    `${BUSY} of its cores: throughput and latency are theirs, CPU is the proxy's. ${bored.join('; ')}`,
+    `The load or the origin was the limit, not the proxy, where it used less than ${BUSY} of its cores: there, only CPU ` +
+    `is the proxy's own. ${parts.join('; ')}`,
   ]
+}
+
+/** Who takes no part, and why. */
+export function absences(programs: readonly Program[], results: readonly Result[]): string[] {
+  return programs.flatMap(({ name, unfit }) =>
+    Object.entries(unfit).flatMap(([workload, why]) => {
+      const others = results.some((result) => result.workload === workload)
+      const measured = results.some((result) => result.program === name)
+      return others && measured ? [`${workload} is not measured of ${name}: ${why}`] : []
+    })
+  )
 }
 
 /** A sentence when other programs took so much of the machine that the numbers should not be quoted; else none. */

@@ -77,9 +77,14 @@ export function resultOf(
   return { ...subject, workload, measures, failures }
 }
 
-/** As people call it: `ExaProxy on bun`, `nginx`; with what else was set. */
-export function titleOf({ program, ours, workers, engine }: Subject): string {
-  const title = ours ? `ExaProxy on ${program}` : program
+const TITLES: Readonly<Record<string, string>> = {
+  ...{ bun: 'ExaProxy on Bun', node: 'ExaProxy on Node', deno: 'ExaProxy on Deno', executable: 'ExaProxy, one file' },
+  ...{ haproxy: 'HAProxy', 'haproxy-splice': 'HAProxy with splice', squid: 'Squid', trafficserver: 'Traffic Server' },
+}
+
+/** As people call it, with what else was set. */
+export function titleOf({ program, workers, engine }: Subject): string {
   const settings = [engine, workers === 1 ? null : `${workers} workers`].filter((word) => word !== null)
+  const title = TITLES[program] ?? program
   return settings.length === 0 ? title : `${title} (${settings.join(', ')})`
 }
