@@ -137,12 +137,10 @@ export const LOG_FLUSH_PERIOD = 1_000
 export const WORKERS = 512
 /** What one message between supervisor and worker may carry, bytes: a piece of log with a line that does not end. */
 export const BUS_MESSAGE_SIZE = 16_777_216
-/** Bytes that wait for a worker or supervisor that does not read, before it counts as broken: it hangs, and is replaced. */
-export const BUS_BACKLOG = 16_777_216
 /** How often each worker is asked how it does, ms: what a worker counts after that is lost when it dies. */
 export const WORKER_PULSE = 1_000
 /** Pulses in a row without an answer after which a worker hangs for good: no collection of garbage takes this long. */
-export const WORKER_MISSED_PULSES = 15
+export const WORKER_MISSED_PULSES = 10
 /** How long a worker may take from its start to its readiness, ms: many start at once, on a machine that has just booted. */
 export const WORKER_START_TIME = 60_000
 /** A worker that lived for less than this, ms, was hardly started: the next one waits a little. */
@@ -156,5 +154,3 @@ export const WORKER_STOP_TIME = 5_000
 export const STATISTICS_WAIT = 500
 /** Descriptors of a worker for what is not a connection: logs, pipes, the bus, the runtime's own. */
 export const DESCRIPTORS_KEPT = 64
-/** Times a port of the system's choice is tried when another program takes it in between. */
-export const PORT_TRIES = 5

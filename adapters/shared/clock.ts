@@ -5,6 +5,12 @@ import type { Clock } from '../../core/runtime.ts'
 /** The longest timer there is (2^31 - 1 ms, 24.8 days); a longer one would ring at once. */
 const LONGEST = 2_147_483_647
 
+/** A timer that nobody waits for, but that is waited for. */
+export function stay(): () => void {
+  const timer = setInterval(() => {}, LONGEST)
+  return () => clearInterval(timer)
+}
+
 export const clock: Clock = {
   now: () => performance.now(),
 

@@ -97,7 +97,9 @@ export function datagram(to: Endpoint, from?: Endpoint): Promise<Datagram> {
       socket.close()
     }
     socket.once('error', failed)
-    socket.bind({ address: from?.address ?? (to.family === 6 ? '::' : '0.0.0.0'), port: from?.port ?? 0 }, () => {
+    const address = from?.address ?? (to.family === 6 ? '::' : '0.0.0.0')
+    // Workers of node:cluster would share one port, and get each other's answers.
+    socket.bind({ address, port: from?.port ?? 0, exclusive: true }, () => {
       socket.connect(to.port, to.address, (error?: Error) => {
         if (error) return failed(error)
         socket.off('error', failed)

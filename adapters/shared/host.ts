@@ -48,7 +48,7 @@ export const memory = (): number => process.memoryUsage.rss()
 export const host: string = hostname()
 export const exit = (code: number): never => process.exit(code)
 
-/** Affinity is looked at by all three runtimes; what a container may use of its processors in time, by none. */
+/** By the affinity of this process on all three runtimes; some know what a container may use of its processors, too. */
 export const cores: number = availableParallelism()
 
 /** The runtimes have raised the soft limit to the hard one by now. */

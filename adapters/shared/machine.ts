@@ -1,7 +1,7 @@
 /** What is the same on Node, Deno and Bun, by the modules of Node that all three have. */
 import process from 'node:process'
 import type { Runtime } from '../../core/runtime.ts'
-import { clock } from './clock.ts'
+import { clock, stay } from './clock.ts'
 import { datagram } from './datagram.ts'
 import { files } from './files.ts'
 import { addresses, cores, descriptors, exit, host, memory, random, signal } from './host.ts'
@@ -17,6 +17,7 @@ export const machine: Omit<Runtime, Own> = {
   datagram,
   random,
   signal,
+  stay,
   addresses,
   memory,
   cores,

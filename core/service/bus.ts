@@ -32,11 +32,6 @@ export class Bus {
     return this.#pumped
   }
 
-  /** Settles when all that was sent is written, or never will be. */
-  async written(): Promise<void> {
-    await this.#pumped.catch(() => {})
-  }
-
   /** What the other side says, until it ends or breaks off. What a message refers to is lent until the next. */
   async *messages(): AsyncGenerator<Message, void> {
     const decoder = new BusDecoder()
@@ -49,6 +44,13 @@ export class Bus {
       // A process that was killed resets its connection: it has ended, however.
       if (!(error instanceof SystemFailure)) throw error
     }
+  }
+
+  /** Nothing more will be said: what was is written, and the other side hears that it was all. It may go on. */
+  async end(): Promise<void> {
+    await this.#pumped.catch(() => {})
+    this.#broken ??= new SystemFailure('closed', '')
+    this.#socket.end()
   }
 
   close(): void {

@@ -8,7 +8,6 @@ import type { Endpoint } from '../runtime.ts'
 /** The worker, first of all. */
 export interface Hello {
   readonly kind: 'hello'
-  readonly pid: number
   /** As `node 24.21.0`. */
   readonly runtime: string
 }
@@ -16,6 +15,8 @@ export interface Hello {
 /** The supervisor: what to do. A worker has its settings from nobody else. */
 export interface Task {
   readonly kind: 'task'
+  /** Which of the workers it is, from 1. */
+  readonly id: number
   readonly settings: Settings
   readonly places: readonly Place[]
   /** Listen so that others may, too. */

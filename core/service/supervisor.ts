@@ -75,6 +75,10 @@ export class Supervisor implements Overview {
   #shares = false
   #gone: Snapshot = {}
   #stop!: () => void
+  /** Places whose first worker was ready; the service is up when all of them were. */
+  readonly #ready = new Set<number>()
+  #allReady!: () => void
+  readonly #up: Promise<void>
   #booted = false
   #failStart!: (failure: StartFailure) => void
   readonly #startFails: Promise<never>
@@ -91,6 +95,9 @@ export class Supervisor implements Overview {
     this.#startFails = new Promise((_, reject) => {
       this.#failStart = reject
     })
+    this.#up = new Promise((resolve) => {
+      this.#allReady = resolve
+    })
     // Whether anybody waits for it depends on when it comes.
     this.#startFails.catch(() => {})
   }
@@ -101,6 +108,8 @@ export class Supervisor implements Overview {
     const { service } = this.#settings
     const logs = await Logs.open(runtime, this.#settings)
     this.#logs = logs
+    // While a worker that keeps dying is waited for, there is nothing else.
+    this.#undo.push(runtime.stay())
     this.#undo.push(runtime.clock.every(LOG_FLUSH_PERIOD, () => logs.flush()))
     // Before anybody can know that it runs: a signal that comes early stops it in good order, too.
     this.#on('SIGTERM', () => this.#drain('SIGTERM', service.drain_timeout))
@@ -116,7 +125,7 @@ export class Supervisor implements Overview {
     this.#places = probed.places
     try {
       for (let id = 1; id <= this.#count && !this.draining; id++) this.#keep(id)
-      await Promise.race([this.#startFails, this.#allReady()])
+      await Promise.race([this.#startFails, this.#up])
     } finally {
       probed.release()
     }
@@ -187,22 +196,8 @@ export class Supervisor implements Overview {
     })
   }
 
-  async #allReady(): Promise<void> {
-    for (let i = 0; i < this.#count && !this.draining; i++) {
-      // One that dies is followed by another, which may be ready.
-      while (!this.draining && !await this.#workers[i].ready) await this.#next(i)
-    }
-  }
-
-  /** Settles when another worker has this place, or none will have. */
-  async #next(i: number): Promise<void> {
-    const before = this.#workers[i]
-    while (!this.draining && this.#workers[i] === before) await this.#pause(WORKER_BACKOFF)
-  }
-
   async #tellReady(): Promise<void> {
     const { pid_file } = this.#settings.service
-    this.#places = this.#workers[0].places
     if (pid_file !== '') {
       const text = new TextEncoder().encode(`${this.#runtime.pid}\n`)
       await opened(pid_file, 'service.pid_file', () => this.#runtime.files.write(pid_file, text))
@@ -213,7 +208,8 @@ export class Supervisor implements Overview {
     }
     const engines = [...new Set(this.#workers.map(({ engine }) => engine))].join(', ')
     const pids = this.#workers.map(({ pid }) => pid).join(',')
-    this.#log.info('{count} workers are ready', { count: this.#count, engine: engines, pids })
+    const words = this.#count === 1 ? 'a worker is ready' : '{count} workers are ready'
+    this.#log.info(words, { count: this.#count, engine: engines, pids })
     await this.#openControl()
   }
 
@@ -224,7 +220,7 @@ export class Supervisor implements Overview {
       try {
         const control = await serveControl(this.#runtime, at, controlApp(this, this.#runtime.clock))
         this.#control.push(control)
-        this.#log.info('the control application listening on {address}', { address: formatEndpoint(control.at) })
+        this.#log.info('the control application listens on {address}', { address: formatEndpoint(control.at) })
       } catch (error) {
         const failure = cannotListen('the control application', at, error)
         if (!(failure instanceof StartFailure) || text !== ADMIN_ADDRESS) throw failure
@@ -270,6 +266,7 @@ export class Supervisor implements Overview {
     const places = this.#places.filter(({ at }) => id === 1 || at.family !== 'unix')
     const task: Task = {
       kind: 'task',
+      id,
       settings: shareOf(this.#settings, id, this.#count),
       places,
       shares: this.#shares,
@@ -280,14 +277,19 @@ export class Supervisor implements Overview {
     this.#workers[id - 1] = worker
     this.#restarts[id - 1] = starts
     this.#processes.add(worker)
-    if (starts > 0) void worker.ready.then((ready) => this.#tellRestart(worker, ready))
+    void worker.ready.then((ready) => {
+      if (ready) this.#isReady(worker)
+    })
     return worker
   }
 
-  #tellRestart(worker: WorkerProcess, ready: boolean): void {
-    if (!ready || this.draining) return
-    // Where there is one worker alone, the system has chosen its ports once.
-    this.#log.info('worker {id} is ready again', { id: worker.id, pid: worker.pid, engine: worker.engine })
+  #isReady(worker: WorkerProcess): void {
+    const { id, pid, engine, places } = worker
+    // One worker alone has had the system choose its ports, and the next one keeps them.
+    if (!this.#shares) this.#places = places
+    if (this.#booted && !this.draining) this.#log.info('worker {id} is ready again', { id, pid, engine })
+    this.#ready.add(id)
+    if (this.#ready.size === this.#count) this.#allReady()
   }
 
   #ended(worker: WorkerProcess, { code, failed }: End): void {
@@ -295,12 +297,14 @@ export class Supervisor implements Overview {
     this.#gone = add(this.#gone, lasting(worker.snapshot))
     const { id, pid } = worker
     if (failed !== null) {
-      if (!this.#booted) this.#failStart(new StartFailure(failed.exit, failed.words))
+      if (!this.#booted) this.#giveUp(failed.exit, failed.words)
       else this.#log.error('worker {id} cannot start: {words}', { id, pid, words: failed.words })
       return
     }
+    if (this.draining && !this.#booted) return
     if (this.draining) {
-      if (code !== 0) this.#log.warning('worker {id} {how}', { id, pid, how: howEnded(code) })
+      // One that had hardly been started had not learnt yet to end in good order.
+      if (code !== 0 && code !== TERMINATED) this.#log.warning('worker {id} {how}', { id, pid, how: howEnded(code) })
       return
     }
     if (code === 0) this.#log.info('worker {id} has ended; another takes its place', { id, pid })
@@ -309,8 +313,14 @@ export class Supervisor implements Overview {
       this.#log.error('worker {id} {how}; its connections are lost, another takes its place', facts)
     }
     if (!this.#booted && code > 0 && code < SIGNALLED) {
-      this.#failStart(new StartFailure(EXIT.bug, `a worker cannot start: it ${howEnded(code)}`))
+      this.#giveUp(EXIT.bug, `a worker cannot start: it ${howEnded(code)}`)
     }
+  }
+
+  /** What keeps one worker from its first start keeps the next one, too. */
+  #giveUp(exit: number, words: string): void {
+    this.draining = true
+    this.#failStart(new StartFailure(exit, words))
   }
 
   /** Stop listening, and wait for what is in flight: `limit` milliseconds at most, 0 for as long as it takes. */
@@ -326,6 +336,7 @@ export class Supervisor implements Overview {
     this.#log.info('{signal}: stopping; what is in flight may take {within}', { signal, within })
     for (const stop of this.#pauses) stop()
     for (const worker of this.#processes) worker.drain(limit)
+    this.#allReady()
     if (this.#keeping.size === 0) this.#stop()
   }
 
@@ -355,6 +366,7 @@ type WorkerProcessLines = ConstructorParameters<typeof WorkerProcess>[1]['lines'
 
 /** Exit codes from here up are 128 and the number of a signal. */
 const SIGNALLED = 129
+const TERMINATED = 143
 
 /** What those signals are called that end a process nobody meant to end. */
 const SIGNALS: Readonly<Record<number, string>> = {

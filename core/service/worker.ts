@@ -1,11 +1,12 @@
 /** A worker: the process that carries traffic, as its supervisor says. */
 
 import { EXIT } from '../exit_codes.ts'
+import { within } from '../flow/within.ts'
 import { AccessLog } from '../proxy/access_log.ts'
 import { Diagnostics, logger, tellTrouble } from '../proxy/diagnostics.ts'
 import { Server } from '../proxy/server.ts'
 import { StartFailure } from '../proxy/start_failure.ts'
-import { LOG_FLUSH_PERIOD } from '../limits.ts'
+import { CUT_WAIT, LOG_FLUSH_PERIOD } from '../limits.ts'
 import type { Endpoint, Runtime, SignalName } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { Bus, BusAppender } from './bus.ts'
@@ -53,11 +54,14 @@ class Work {
 
   async serve(bus: Bus): Promise<number> {
     this.#bus = bus
-    const { name, version, pid } = this.#runtime
-    bus.send({ kind: 'hello', pid, runtime: `${name} ${version}` })
-    void this.#obey(bus)
+    const { name, version } = this.#runtime
+    bus.send({ kind: 'hello', runtime: `${name} ${version}` })
+    const obeying = this.#obey(bus)
     const code = await this.#ended
-    await bus.written()
+    // The supervisor hears it all before it is closed: what it says meanwhile would find nobody, and then, on some
+    // machines, it could not read on.
+    await bus.end()
+    await within(this.#runtime.clock, CUT_WAIT, obeying)
     bus.close()
     return code
   }
@@ -112,7 +116,8 @@ class Work {
     }
     const busy = this.#server.drain(limit)
     const within = limit === 0 ? 'as long as it takes' : `${limit / 1000} s at most`
-    this.#log.info('stopping; {busy} connections may finish, {within}', { busy, within, pid: this.#runtime.pid })
+    const id = this.#task?.id
+    this.#log.info('worker {id} stops; {busy} connections may finish, {within}', { id, busy, within })
   }
 
   /** From the start of the server to its end. */

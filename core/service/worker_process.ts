@@ -1,7 +1,9 @@
 /** One worker as its supervisor sees it: a process, from its start to its end. */
 
 import { WORKER_VARIABLE } from '../config/settings.ts'
-import { WORKER_MISSED_PULSES, WORKER_START_TIME, WORKER_STOP_TIME } from '../limits.ts'
+import { EXIT } from '../exit_codes.ts'
+import { within } from '../flow/within.ts'
+import { CUT_WAIT, WORKER_MISSED_PULSES, WORKER_START_TIME, WORKER_STOP_TIME } from '../limits.ts'
 import { logger } from '../proxy/diagnostics.ts'
 import type { Place } from '../proxy/listening.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
@@ -81,6 +83,7 @@ export class WorkerProcess {
     if (this.state !== 'gone') this.state = 'draining'
     this.#stopping = true
     this.#limit = limit
+    // Nothing is in flight in one that has not come in yet.
     if (this.#bus === null) this.#child?.kill('SIGTERM')
     this.#bus?.send({ kind: 'drain', limit })
     if (limit > 0 || this.#bus === null) this.#killAfter(limit + WORKER_STOP_TIME)
@@ -89,6 +92,7 @@ export class WorkerProcess {
   /** End now. */
   stop(): void {
     this.#stopping = true
+    if (this.#bus === null) this.#kill()
     this.#bus?.send({ kind: 'stop' })
     this.#killAfter(WORKER_STOP_TIME)
   }
@@ -124,24 +128,13 @@ export class WorkerProcess {
 
   async #live(): Promise<End> {
     const machine = this.#machine
-    let code = 1
+    let code = 0
     try {
       const door = await Door.open(machine)
-      const child = machine.worker({ [WORKER_VARIABLE]: door.path })
-      this.#child = child
-      this.pid = child.pid
-      child.input.close()
-      void this.#repeat(child.errors)
-      void this.#repeat(child.output)
-      const late = machine.clock.after(WORKER_START_TIME, () => this.#late())
-      this.#undo.push(late)
-      const socket = await Promise.race([door.welcome(), child.exited.then(() => null)])
-      await door.close()
-      if (socket !== null) await this.#talk(new Bus(socket))
-      // One that does not end although it said all it had to say.
-      this.#killAfter(WORKER_STOP_TIME)
-      code = await child.exited
+      if (this.#stopping) await door.close()
+      else code = await this.#follow(door, machine.worker({ [WORKER_VARIABLE]: door.path }))
     } catch (error) {
+      code = EXIT.bug
       this.#log.error('worker {id} cannot be started: {error}', { id: this.id, error })
     }
     this.state = 'gone'
@@ -150,6 +143,25 @@ export class WorkerProcess {
     this.#hasLeft()
     this.#answered()
     return { code, failed: this.#failed }
+  }
+
+  /** From a process to its exit code. */
+  async #follow(door: Door, child: Child): Promise<number> {
+    const { clock } = this.#machine
+    this.#child = child
+    this.pid = child.pid
+    child.input.close()
+    const repeating = Promise.all([this.#repeat(child.errors), this.#repeat(child.output)]).then(() => {})
+    this.#undo.push(clock.after(WORKER_START_TIME, () => this.#late()))
+    const socket = await Promise.race([door.welcome(), child.exited.then(() => null)])
+    await door.close()
+    if (socket !== null) await this.#talk(new Bus(socket))
+    // One that does not end although it said all it had to say.
+    this.#killAfter(WORKER_STOP_TIME)
+    const code = await child.exited
+    // Its last words; but what it has started may hold its pipes.
+    await within(clock, CUT_WAIT, repeating)
+    return code
   }
 
   async #talk(bus: Bus): Promise<void> {
@@ -171,7 +183,6 @@ export class WorkerProcess {
     switch (message.kind) {
       case 'hello':
         this.runtime = message.runtime
-        // Where processes have numbers of their own (a container), its own word counts for nothing here.
         return
       case 'ready':
         this.engine = message.engine

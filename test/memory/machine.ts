@@ -98,6 +98,8 @@ export class Machine implements Runtime {
     return all.length > 0
   }
 
+  readonly stay = (): () => void => () => {}
+
   readonly addresses = (): string[] => [...this.own]
   readonly memory = (): number => 50_000_000
 
