@@ -60,11 +60,11 @@ export interface Socket extends AsyncIterable<Uint8Array> {
    */
   next(): Promise<IteratorResult<Uint8Array, void>>
   /**
-   * Send all of `bytes`. They are borrowed until it settles, which is when the machine has taken them: `undefined` at once
-   * where the kernel took them all, else a promise. Rejects (or throws) with a SystemFailure: `reset`, or `closed` after
-   * `end` or `close`.
+   * Send the first `size` of `bytes`, all of them by default (a view of a part costs as much as a system call). They are
+   * borrowed until it settles, which is when the machine has taken them: `undefined` at once where the kernel took them
+   * all, else a promise. Rejects (or throws) with a SystemFailure: `reset`, or `closed` after `end` or `close`.
    */
-  write(bytes: Uint8Array): Promise<void> | void
+  write(bytes: Uint8Array, size?: number): Promise<void> | void
   /** No more will be written: what was taken is sent, then a FIN. Reading goes on. */
   end(): void
   /** Both directions, at once: pending pulls end (`done`), pending writes fail with `closed`. Safe to call twice. */
@@ -206,6 +206,8 @@ export interface Runtime {
   readonly descriptors: number
   /** Fill `bytes` with unpredictable ones. */
   random(bytes: Uint8Array): void
+  /** The process does not end by itself, for want of anything to wait for; gives the function that lets it again. */
+  stay(): () => void
   /** Call `heard` at each such signal, instead of what it does by default; gives the function that stops it. */
   signal(name: SignalName, heard: () => void): () => void
   /** The IP addresses of this machine's interfaces, canonical text. */
