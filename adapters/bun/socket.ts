@@ -47,15 +47,15 @@ export class BunSocket extends Pushed implements Socket {
     this.handle.resume()
   }
 
-  write(bytes: Uint8Array): Promise<void> | void {
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> | void {
     if (this.ended) throw closed()
     if (this.gone !== null) throw this.gone
-    const count = this.handle.write(bytes)
-    if (count === bytes.length) return
+    const count = this.handle.write(bytes, 0, size)
+    if (count === size) return
     // Minus one: the connection is gone, and `close` is about to say so.
     if (count < 0) throw systemFailure({ code: 'ECONNRESET' })
     return new Promise((resolve, reject) => {
-      this.tail = { bytes: count === 0 ? bytes : bytes.subarray(count), resolve, reject }
+      this.tail = { bytes: bytes.subarray(count, size), resolve, reject }
     })
   }
 

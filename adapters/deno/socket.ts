@@ -97,9 +97,9 @@ export class DenoSocket implements Socket {
     return this
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> {
     if (this.ended) throw closed()
-    return this.writing = this.writeAll(bytes)
+    return this.writing = this.writeAll(size === bytes.length ? bytes : bytes.subarray(0, size))
   }
 
   private async writeAll(bytes: Uint8Array): Promise<void> {

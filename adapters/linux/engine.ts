@@ -30,8 +30,8 @@ export class Engine {
   /** @throws SystemFailure unsupported, denied: where there is no epoll, or it may not be used. */
   constructor(libc: Libc, clock: Clock, { drain, poison = false }: EngineOptions) {
     const alarms = new Alarms()
-    this.clock = watched(clock, alarms)
-    this.loop = new Loop(libc, process.arch, this.clock, alarms, drain)
+    this.loop = new Loop(libc, process.arch, clock, alarms, drain)
+    this.clock = watched(clock, alarms, this.loop.now)
     this.buffers = new ReadBuffers(poison)
     this.pipes = new Pipes(libc)
   }
@@ -63,9 +63,9 @@ export class Engine {
 }
 
 /** A clock whose alarms end the sleep of the loop in time. */
-function watched(clock: Clock, alarms: Alarms): Clock {
+function watched(clock: Clock, alarms: Alarms, now: () => number): Clock {
   return {
-    now: clock.now,
+    now,
     date: clock.date,
     every(ms, tick) {
       const alarm = {}

@@ -45,7 +45,7 @@ const EVERYTHING = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
 
 export class Loop {
   readonly libc: Libc
-  readonly #now: () => number
+  readonly #clock: () => number
   readonly #drain: (() => void) | null
   readonly #epoll: number
   readonly #events: Uint8Array
@@ -61,11 +61,13 @@ export class Loop {
   #count = 0
   #running = false
   #sleep = 1
+  /** Clock time when the events at hand were taken; 0 outside a turn. */
+  #time = 0
 
   /** `drain` runs what promises have made ready, on runtimes that let us; elsewhere that waits for the end of a turn. */
   constructor(libc: Libc, architecture: string, clock: Clock, alarms: Alarms, drain: (() => void) | null) {
     this.libc = libc
-    this.#now = clock.now
+    this.#clock = clock.now
     this.#alarms = alarms
     this.#drain = drain
     const { size, data } = eventWords(architecture)
@@ -123,9 +125,16 @@ export class Loop {
     try {
       this.#wait()
     } finally {
+      this.#time = 0
       setImmediate(this.#turn)
     }
   }
+
+  /**
+   * Clock time. Within a turn it is that of the last look at the clock, a turn ago at most: an exchange looks four times,
+   * and each look costs as much as parsing a field.
+   */
+  readonly now = (): number => this.#time === 0 ? this.#clock() : this.#time
 
   #wait(): void {
     const { libc } = this
@@ -136,10 +145,9 @@ export class Loop {
       return
     }
     this.#sleep = 1
-    const until = this.#now() + TURN
-    while (count > 0) {
-      if (this.#tell(count)) return
-      if (this.#now() > until) return
+    const until = this.#clock() + TURN
+    for (this.#time = until - TURN; count > 0 && !this.#tell(count); this.#time = this.#clock()) {
+      if (this.#time > until) return
       count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, 0)
     }
   }
@@ -162,7 +170,7 @@ export class Loop {
 
   /** How long to sleep, milliseconds. */
   #patience(): number {
-    const left = this.#alarms.next - this.#now()
+    const left = this.#alarms.next - this.#clock()
     return left <= 0 ? 0 : Math.min(this.#sleep, Math.ceil(left))
   }
 }

@@ -151,11 +151,11 @@ export class EpollSocket implements Socket, Watched {
     else refused?.(this.#failure)
   }
 
-  write(bytes: Uint8Array): Promise<void> | void {
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> | void {
     if (this.#ended) throw closed()
-    const count = this.#send(bytes)
-    if (count === bytes.length) return
-    this.#tail = count === 0 ? bytes : bytes.subarray(count)
+    const count = this.#send(bytes, size)
+    if (count === size) return
+    this.#tail = bytes.subarray(count, size)
     return new Promise((resolve, reject) => {
       this.#taken = resolve
       this.#denied = reject
@@ -163,10 +163,10 @@ export class EpollSocket implements Socket, Watched {
   }
 
   /** Gives the count, which may be 0. @throws SystemFailure */
-  #send(bytes: Uint8Array): number {
+  #send(bytes: Uint8Array, size: number): number {
     const { libc } = this.#engine.loop
-    const count = libc.send(this.descriptor, bytes, bytes.length, MSG_NOSIGNAL)
-    if (count === bytes.length) return count
+    const count = libc.send(this.descriptor, bytes, size, MSG_NOSIGNAL)
+    if (count === size) return count
     if (count === -1) {
       const errno = libc.errno()
       if (errno !== EAGAIN) throw this.broke(errno)
@@ -184,7 +184,7 @@ export class EpollSocket implements Socket, Watched {
     const tail = this.#tail!
     const taken = this.#taken!
     try {
-      const count = this.#send(tail)
+      const count = this.#send(tail, tail.length)
       if (count < tail.length) {
         this.#tail = tail.subarray(count)
         return

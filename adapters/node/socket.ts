@@ -50,11 +50,11 @@ export class NodeSocket extends Pushed implements Socket {
     this.socket.resume()
   }
 
-  write(bytes: Uint8Array): Promise<void> | void {
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> | void {
     if (this.ended) throw closed()
     const { socket } = this
     if (this.gone) throw systemFailure({ code: 'ECONNRESET' })
-    socket.write(bytes)
+    socket.write(size === bytes.length ? bytes : bytes.subarray(0, size))
     if (socket.writableLength === 0) return
     return new Promise((resolve, reject) => {
       socket.write(NOTHING, (error) => {

@@ -76,18 +76,7 @@ export class Outbox {
       giveWriter(writer)
       return
     }
-    this.sent += writer.length
-    let taken: Promise<void> | void
-    try {
-      taken = this.socket.write(writer.view())
-    } catch (error) {
-      throw new Failure(this.#blame, machineWords(error))
-    }
-    if (taken === undefined) {
-      giveWriter(writer)
-      return
-    }
-    return this.#settle(taken, writer)
+    return this.#send(writer.bytes, writer.length, writer)
   }
 
   /** Forget what was gathered and not sent. */
@@ -98,15 +87,21 @@ export class Outbox {
   }
 
   #large(bytes: Uint8Array): Promise<void> | void {
-    this.sent += bytes.length
     if (this.chunked) writeChunkEnd(this.writer)
+    return this.#send(bytes, bytes.length, null)
+  }
+
+  /** `writer`: whose bytes they are, given back when they are taken. */
+  #send(bytes: Uint8Array, size: number, writer: ByteWriter | null): Promise<void> | void {
+    this.sent += size
     let taken: Promise<void> | void
     try {
-      taken = this.socket.write(bytes)
+      taken = this.socket.write(bytes, size)
     } catch (error) {
       throw new Failure(this.#blame, machineWords(error))
     }
-    if (taken !== undefined) return this.#settle(taken, null)
+    if (taken !== undefined) return this.#settle(taken, writer)
+    if (writer !== null) giveWriter(writer)
   }
 
   async #settle(taken: Promise<void>, writer: ByteWriter | null): Promise<void> {

@@ -49,6 +49,14 @@ export function streams(runtime: Runtime, skips: Skips): void {
       expect(uploaded).toBe(MEGABYTES)
     })
 
+    check('sends a part of what it is given', async ({ client, server }) => {
+      const bytes = fill(new Uint8Array(MEGABYTES), 0)
+      const sent = Promise.resolve(client.write(bytes, 3)).then(() => client.write(bytes.subarray(3), MEGABYTES - 1000))
+      const received = receive(server, MEGABYTES - 997)
+      await sent
+      expect(await received).toBe(MEGABYTES - 997)
+    })
+
     check('lends a chunk until the next pull, whatever comes and is collected meanwhile', async (pair) => {
       const sending = send(pair.client, LENT, 100_000).then(() => pair.client.end())
       await withPair(runtime, family, async (other) => {

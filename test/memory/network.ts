@@ -63,14 +63,14 @@ class MemorySocket implements Socket {
     return this
   }
 
-  write(bytes: Uint8Array): Promise<void> | void {
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> | void {
     if (this.ended) throw closed()
     if (this.other.shut && !this.broken) {
       // As over a network: this write is taken, and answered with a reset.
       this.reset()
       return
     }
-    return this.outgoing.write(bytes)
+    return this.outgoing.write(bytes.subarray(0, size))
   }
 
   end(): void {
