@@ -17,23 +17,28 @@ export type App = (request: Request) => Response | Promise<Response>
 
 /** All of them are asked for with GET (or HEAD). */
 export interface Route extends Page {
-  readonly answer: (c: Context, overview: Overview, clock: Clock) => Response | Promise<Response>
+  /** Of this moment: the workers are asked first. */
+  readonly fresh: boolean
+  readonly answer: (c: Context, overview: Overview, clock: Clock) => Response
 }
 
 export const ROUTES: readonly Route[] = [
   {
     path: '/',
     words: 'this list',
+    fresh: false,
     answer: (c) => c.html(indexPage(ROUTES)),
   },
   {
     path: '/health',
     words: '200 while the supervisor lives: whether to restart it',
+    fresh: false,
     answer: (c, { version, pid }) => c.json({ healthy: true, version, pid }),
   },
   {
     path: '/ready',
     words: '200 when connections are taken, else 503 and why: whether to send traffic',
+    fresh: false,
     answer: (c, overview) => {
       const state = readiness(overview)
       return c.json(state, state.ready ? 200 : 503)
@@ -42,25 +47,27 @@ export const ROUTES: readonly Route[] = [
   {
     path: '/json',
     words: 'every counter, of each worker and of all together',
-    answer: async (c, overview, clock) => {
-      await overview.refresh()
-      return c.json(report(overview, clock.date()))
-    },
+    fresh: true,
+    answer: (c, overview, clock) => c.json(report(overview, clock.date())),
   },
   {
     path: '/metrics',
     words: 'the same for Prometheus',
-    answer: async (c, overview) => {
-      await overview.refresh()
-      return c.body(prometheus(overview), 200, { 'Content-Type': PROMETHEUS_TYPE })
-    },
+    fresh: true,
+    answer: (c, overview) => c.body(prometheus(overview), 200, { 'Content-Type': PROMETHEUS_TYPE }),
   },
 ]
 
 export function controlApp(overview: Overview, clock: Clock): App {
   const app = new Hono()
-  for (const { path, answer } of ROUTES) {
-    app.get(path, (c) => answer(c, overview, clock))
+  let asking: Promise<void> | null = null
+  // However many want to know, the workers are asked once at a time: they have other work.
+  const refresh = (): Promise<void> => asking ??= overview.refresh().finally(() => asking = null)
+  for (const { path, fresh, answer } of ROUTES) {
+    app.get(path, async (c) => {
+      if (fresh) await refresh()
+      return answer(c, overview, clock)
+    })
     app.all(path, (c) => c.text('405: this is asked for with GET\n', 405, { Allow: 'GET, HEAD' }))
   }
   app.notFound((c) => c.text('404: there is no such page; / lists those there are\n', 404))

@@ -1,21 +1,18 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
-import { controlApp, ROUTES } from '../../core/control/app.ts'
+import { describe, expect, it, test } from 'vitest'
+import { type App, controlApp, ROUTES } from '../../core/control/app.ts'
 import type { Report } from '../../core/control/report.ts'
+import type { Clock } from '../../core/runtime.ts'
 import { readExposition } from './exposition.ts'
 import { FakeOverview, STARTED, workerOf } from './overview.ts'
-import { MemoryClock } from '../memory/clock.ts'
 
-function ask(overview: FakeOverview, path: string, method = 'GET'): Promise<Response> {
-  const clock = new MemoryClock()
-  const app = controlApp(overview, {
-    ...clock,
-    now: () => 0,
-    date: () => STARTED + 61_500,
-    every: () => () => {},
-    after: () => () => {},
-  })
-  return Promise.resolve(app(new Request(`http://localhost${path}`, { method })))
+/** A clock that stands still. */
+const CLOCK: Clock = { now: () => 0, date: () => STARTED + 61_500, every: () => () => {}, after: () => () => {} }
+
+const appOf = (overview: FakeOverview): App => controlApp(overview, CLOCK)
+
+async function ask(overview: FakeOverview, path: string, method = 'GET'): Promise<Response> {
+  return await appOf(overview)(new Request(`http://localhost${path}`, { method }))
 }
 
 describe('/health', () => {
@@ -102,6 +99,24 @@ describe('/metrics', () => {
     const families = readExposition(await response.text())
     expect(families.get('exaproxy_bugs_total')?.samples[0].value).toBe(2)
   })
+})
+
+test('however many ask at a time, the workers are asked once', async () => {
+  const overview = new FakeOverview()
+  let answered!: () => void
+  overview.refresh = () => {
+    overview.refreshed++
+    return new Promise((resolve) => answered = resolve)
+  }
+  const app = appOf(overview)
+  const asked = ['/json', '/metrics', '/json'].map((path) => app(new Request(`http://localhost${path}`)))
+  answered()
+  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200])
+  expect(overview.refreshed).toBe(1)
+  const again = app(new Request('http://localhost/json'))
+  answered()
+  expect((await again).status).toBe(200)
+  expect(overview.refreshed).toBe(2)
 })
 
 describe('/', () => {
