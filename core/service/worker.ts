@@ -156,6 +156,8 @@ class Work {
         await server.stopped
       } finally {
         await server.close()
+        // What it has counted since it was asked last, for the sum.
+        bus.send({ kind: 'answer', id: 0, snapshot: server.snapshot() })
       }
     }
     flushing()

@@ -264,6 +264,28 @@ test('what a worker has counted outlives it', async () => {
   expect(valueOf(await metrics(program), 'worker_restarts_total', { worker: '1' })).toBe(1)
 })
 
+test('what a worker counts while it leaves is counted', async () => {
+  const releases: (() => void)[] = []
+  using origin = await Origin.listen(async (connection) => {
+    await connection.request()
+    await new Promise<void>((resolve) => releases.push(resolve))
+    await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  })
+  await using program = await started({ service: { workers: 1 } })
+  using client = await RawClient.connect(program.port())
+  const answer = client.ask(get(origin))
+  await until(() => releases.length === 1, 'the request at the origin')
+  const [worker] = (await json(program)).workers
+  process.kill(worker.pid, 'SIGTERM')
+  await until(async () => (await json(program)).workers[0].pid !== worker.pid, 'another worker')
+  releases[0]()
+  expect(statusOf(await answer)).toBe(200)
+  client.close()
+  const { total } = await counted(program, 1)
+  expect(total.client_sent_bytes_total).toEqual({ http: client.received })
+  expect(totalOf(total.origin_connections_open)).toBe(0)
+})
+
 describe('who may not come', () => {
   test('is a client of the proxy, by whatever way', async () => {
     await using program = await started({
