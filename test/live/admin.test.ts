@@ -4,9 +4,7 @@ import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Report } from '../../core/control/report.ts'
-import { totalOf } from '../../core/proxy/snapshot.ts'
-import { type FamilySeen, readExposition } from '../control/exposition.ts'
+import { ControlClient, count, WATCHED } from './control.ts'
 import { answering, Origin } from './origin.ts'
 import { lacking, newFolder, run } from './peers.ts'
 import { Program } from './program.ts'
@@ -15,58 +13,14 @@ import type { Table } from './toml.ts'
 import { until } from './waiting.ts'
 import { statusOf, valuesOf } from './wire.ts'
 
-const WORKERS = 2
+/** A program of two workers that is watched. */
+const started = (over: Table = {}): Promise<Program> =>
+  Program.start({ service: { workers: 2 }, admin: WATCHED, ...over })
 
-async function started(over: Table = {}): Promise<Program> {
-  const program = await Program.start({ service: { workers: WORKERS }, admin: { address: '127.0.0.1:0' }, ...over })
-  await program.until(() => portsOf(program).length > 0, 'the control application')
-  return program
-}
-
-function portsOf({ diagnostics }: Program): number[] {
-  return [...diagnostics.matchAll(/control application listens on \S+:(\d+)/g)].map(([, port]) => Number(port))
-}
-
-interface Page {
-  readonly status: number
-  readonly type: string
-  readonly body: string
-}
-
-async function page(program: Program, path: string, host = '127.0.0.1'): Promise<Page> {
-  using client = await RawClient.connect(portsOf(program)[0], '127.0.0.1', 'operator')
-  const answer = await client.ask(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-  const [type = ''] = valuesOf(answer, 'content-type')
-  return { status: statusOf(answer), type, body: answer.body.toString('utf8') }
-}
-
-async function json(program: Program): Promise<Report> {
-  const { status, body } = await page(program, '/json')
-  expect(status).toBe(200)
-  return JSON.parse(body) as Report
-}
-
-/** What has been counted when this many exchanges are over. */
-async function counted(program: Program, exchanges: number): Promise<Report> {
-  let report = await json(program)
-  await until(async () => {
-    report = await json(program)
-    return totalOf(report.total.exchanges_total) >= exchanges
-  }, `${exchanges} exchanges counted`)
-  return report
-}
-
-async function metrics(program: Program): Promise<Map<string, FamilySeen>> {
-  const { status, type, body } = await page(program, '/metrics')
-  expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
-  return readExposition(body)
-}
-
-/** The sum of a metric over the samples with these labels. */
-function valueOf(families: Map<string, FamilySeen>, name: string, labels: Record<string, string> = {}): number {
-  const samples = families.get(`exaproxy_${name}`)?.samples ?? []
-  const fits = samples.filter((sample) => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
-  return fits.reduce((sum, { value }) => sum + value, 0)
+/** A page: its status, and what it says. */
+async function page(control: ControlClient, path: string, host?: string): Promise<[number, string]> {
+  const answer = await control.ask(path, host)
+  return [statusOf(answer), answer.body.toString()]
 }
 
 const get = (origin: Origin, path = '/'): string =>
@@ -74,12 +28,15 @@ const get = (origin: Origin, path = '/'): string =>
 
 test('each page is there', async () => {
   await using program = await started()
-  expect(await page(program, '/health')).toMatchObject({ status: 200, type: 'application/json' })
-  expect(JSON.parse((await page(program, '/health')).body)).toMatchObject({ healthy: true, pid: program.pid })
-  expect(await page(program, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"why":""}' })
-  expect(await page(program, '/')).toMatchObject({ status: 200 })
-  expect(await page(program, '/nothing')).toMatchObject({ status: 404 })
-  const { workers } = await json(program)
+  const control = await ControlClient.of(program)
+  const health = await control.ask('/health')
+  expect([statusOf(health), valuesOf(health, 'content-type')]).toEqual([200, ['application/json']])
+  expect(JSON.parse(health.body.toString())).toMatchObject({ healthy: true, pid: program.pid })
+  expect(await page(control, '/ready')).toEqual([200, '{"ready":true,"why":""}'])
+  expect(valuesOf(await control.ask('/metrics'), 'content-type')).toEqual(['text/plain; version=0.0.4; charset=utf-8'])
+  expect((await page(control, '/'))[0]).toBe(200)
+  expect((await page(control, '/nothing'))[0]).toBe(404)
+  const { workers } = await control.report()
   expect(workers.map(({ id, state, restarts }) => ({ id, state, restarts }))).toEqual(
     Array.from({ length: workers.length }, (_, i) => ({ id: i + 1, state: 'ready', restarts: 0 })),
   )
@@ -90,7 +47,8 @@ test('each page is there', async () => {
 test('the sums are what was sent, byte by byte, whoever carried it', async () => {
   using origin = await Origin.listen(answering('hello\n'))
   await using program = await started({ outgoing: { allow_local: ['127.0.0.1:*'], connect_ports: [origin.port] } })
-  let [sent, received, gets] = [0, 0, 0]
+  const control = await ControlClient.of(program)
+  let [sent, gets] = [0, 0]
   const clients: RawClient[] = []
   const ask = async (client: RawClient, request: string): Promise<void> => {
     sent += request.length
@@ -118,9 +76,9 @@ test('the sums are what was sent, byte by byte, whoever carried it', async () =>
   await ask(clients[3], 'GET /in-the-tunnel HTTP/1.1\r\nHost: a\r\n\r\n')
   // The tunnel is open still: counted by its bytes, and not yet as an exchange.
   const exchanges = gets + 3
-  await until(async () => (await json(program)).total.tunnels_open === 1, 'a tunnel')
-  const open = await counted(program, exchanges)
-  received = clients.reduce((sum, client) => sum + client.received, 0)
+  await control.when(({ total }) => total.tunnels_open === 1, 'a tunnel')
+  const open = await control.counted(exchanges)
+  const received = clients.reduce((sum, client) => sum + client.received, 0)
   expect(open.total.exchanges_total).toEqual({ http: { forward: exchanges } })
   expect(open.total.client_received_bytes_total).toEqual({ http: sent })
   expect(open.total.client_sent_bytes_total).toEqual({ http: received })
@@ -128,15 +86,15 @@ test('the sums are what was sent, byte by byte, whoever carried it', async () =>
   expect(open.total.responses_total).toMatchObject({ 200: gets + 1, 400: 1, 502: 1 })
   expect(open.total.failures_total).toMatchObject({ 'connect-refused': 1, 'bad-request': 1 })
   expect(open.total.connections_accepted_total).toEqual({ http: 24 })
-  expect(totalOf(open.total.exchange_seconds)).toBe(exchanges)
+  expect(count(open.total, 'exchange_seconds')).toBe(exchanges)
   // And it is the sum of the workers, each of which had something to do.
   for (const name of ['exchanges_total', 'client_sent_bytes_total', 'requests_total', 'exchange_seconds'] as const) {
-    const parts = open.workers.map(({ statistics }) => totalOf(statistics[name]))
-    expect(parts.reduce((sum, part) => sum + part)).toBe(totalOf(open.total[name]))
+    const parts = open.workers.map(({ statistics }) => count(statistics, name))
+    expect(parts.reduce((sum, part) => sum + part)).toBe(count(open.total, name))
     expect(parts.filter((part) => part === 0)).toEqual([])
   }
   for (const client of clients) client.close()
-  const closed = await counted(program, exchanges + 1)
+  const closed = await control.counted(exchanges + 1)
   expect(closed.total.requests_total).toMatchObject({ CONNECT: 1 })
   expect(closed.total.tunnels_total).toEqual({ connect: 1, upgrade: 0 })
   expect(closed.total.client_received_bytes_total).toEqual({ http: sent })
@@ -150,12 +108,12 @@ test('the sums are what was sent, byte by byte, whoever carried it', async () =>
     }, {}),
   )
   // And /metrics says the same.
-  const families = await metrics(program)
-  expect(valueOf(families, 'exchanges_total', { listener: 'http', mode: 'forward' })).toBe(exchanges + 1)
-  expect(valueOf(families, 'client_received_bytes_total')).toBe(sent)
-  expect(valueOf(families, 'failures_total', { who: 'origin', when: 'connect' })).toBe(1)
-  expect(valueOf(families, 'worker_exchanges_total')).toBe(exchanges + 1)
-  expect(valueOf(families, 'workers', { state: 'ready' })).toBe(closed.workers.length)
+  const metrics = await control.metrics()
+  expect(metrics.value('exchanges_total', { listener: 'http', mode: 'forward' })).toBe(exchanges + 1)
+  expect(metrics.value('client_received_bytes_total')).toBe(sent)
+  expect(metrics.value('failures_total', { who: 'origin', when: 'connect' })).toBe(1)
+  expect(metrics.value('worker_exchanges_total')).toBe(exchanges + 1)
+  expect(metrics.value('workers', { state: 'ready' })).toBe(closed.workers.length)
 })
 
 describe('large bodies', () => {
@@ -175,10 +133,11 @@ describe('large bodies', () => {
       if (answer.startsWith('Connection')) connection.end()
     })
     await using program = await started()
+    const control = await ControlClient.of(program)
     using client = await RawClient.connect(program.port())
     const post = `POST http://${origin.authority}/ HTTP/1.1\r\nHost: a\r\nContent-Length: ${SIZE}\r\n\r\n${body}`
     expect((await client.ask(post)).body.length).toBe(SIZE)
-    const { total } = await counted(program, 1)
+    const { total } = await control.counted(1)
     expect(total.client_received_bytes_total).toEqual({ http: post.length })
     expect(total.client_sent_bytes_total).toEqual({ http: client.received })
     expect(total.origin_received_bytes_total).toBe(response.length)
@@ -194,6 +153,7 @@ describe('large bodies', () => {
       connection.end()
     })
     await using program = await started({ outgoing: { allow_local: ['127.0.0.1:*'], connect_ports: [origin.port] } })
+    const control = await ControlClient.of(program)
     using client = await RawClient.connect(program.port())
     const connect = `CONNECT ${origin.authority} HTTP/1.1\r\nHost: ${origin.authority}\r\n\r\n`
     await client.send(connect)
@@ -201,18 +161,15 @@ describe('large bodies', () => {
     const opening = client.received
     await client.send(body)
     await client.bytes(SIZE)
-    await until(
-      async () => totalOf((await json(program)).total.client_sent_bytes_total) >= opening + SIZE,
-      'all bytes counted',
-    )
-    const { total } = await json(program)
+    const all = opening + SIZE
+    const { total } = await control.when(({ total }) => count(total, 'client_sent_bytes_total') >= all, 'all bytes')
     expect(total.exchanges_total).toEqual({ http: { forward: 0 } })
     expect(total.client_received_bytes_total).toEqual({ http: connect.length + SIZE })
-    expect(total.client_sent_bytes_total).toEqual({ http: opening + SIZE })
+    expect(total.client_sent_bytes_total).toEqual({ http: all })
     expect([total.origin_received_bytes_total, total.origin_sent_bytes_total]).toEqual([SIZE, SIZE])
     client.close()
-    const after = await counted(program, 1)
-    expect(after.total.client_sent_bytes_total).toEqual({ http: opening + SIZE })
+    const after = await control.counted(1)
+    expect(after.total.client_sent_bytes_total).toEqual({ http: all })
     expect([after.total.origin_received_bytes_total, after.total.origin_sent_bytes_total]).toEqual([SIZE, SIZE])
   })
 })
@@ -226,17 +183,15 @@ test('while it stops it is healthy and not ready, and says why', async () => {
     await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
   })
   await using program = await started()
+  const control = await ControlClient.of(program)
   using client = await RawClient.connect(program.port())
   const answer = client.ask(get(origin))
   await origin.connection(0)
   program.signal('SIGTERM')
-  await until(async () => (await page(program, '/ready')).status === 503, '/ready to be 503')
-  expect(await page(program, '/ready')).toMatchObject({
-    status: 503,
-    body: '{"ready":false,"why":"the service is stopping"}',
-  })
-  expect(await page(program, '/health')).toMatchObject({ status: 200 })
-  expect(valueOf(await metrics(program), 'draining')).toBe(1)
+  await control.when(({ draining }) => draining, 'draining')
+  expect(await page(control, '/ready')).toEqual([503, '{"ready":false,"why":"the service is stopping"}'])
+  expect((await page(control, '/health'))[0]).toBe(200)
+  expect((await control.metrics()).value('draining')).toBe(1)
   release()
   expect(statusOf(await answer)).toBe(200)
   expect(await program.exited).toEqual({ code: 0, signal: null })
@@ -245,23 +200,22 @@ test('while it stops it is healthy and not ready, and says why', async () => {
 test('what a worker has counted outlives it', async () => {
   using origin = await Origin.listen(answering('hello\n'))
   await using program = await started()
+  const control = await ControlClient.of(program)
   for (let i = 0; i < 20; i++) {
     using client = await RawClient.connect(program.port())
     await client.ask(get(origin))
   }
-  const before = await counted(program, 20)
+  const before = await control.counted(20)
   const killed = before.workers[0]
   process.kill(killed.pid, 'SIGKILL')
-  let after = before
-  await until(async () => {
-    after = await json(program)
-    const [worker] = after.workers
-    return worker.restarts === 1 && worker.state === 'ready'
-  }, 'another worker')
+  const after = await control.when(
+    ({ workers: [one] }) => one.restarts === 1 && one.state === 'ready',
+    'another worker',
+  )
   expect(after.workers[0].pid).not.toBe(killed.pid)
   expect(after.total.exchanges_total).toEqual(before.total.exchanges_total)
-  expect(totalOf(after.workers[0].statistics.exchanges_total)).toBe(0)
-  expect(valueOf(await metrics(program), 'worker_restarts_total', { worker: '1' })).toBe(1)
+  expect(count(after.workers[0].statistics, 'exchanges_total')).toBe(0)
+  expect((await control.metrics()).value('worker_restarts_total', { worker: '1' })).toBe(1)
 })
 
 test('what a worker counts while it leaves is counted', async () => {
@@ -272,33 +226,33 @@ test('what a worker counts while it leaves is counted', async () => {
     await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
   })
   await using program = await started({ service: { workers: 1 } })
+  const control = await ControlClient.of(program)
   using client = await RawClient.connect(program.port())
   const answer = client.ask(get(origin))
   await until(() => releases.length === 1, 'the request at the origin')
-  const [worker] = (await json(program)).workers
+  const [worker] = (await control.report()).workers
   process.kill(worker.pid, 'SIGTERM')
-  await until(async () => (await json(program)).workers[0].pid !== worker.pid, 'another worker')
+  await control.when(({ workers: [one] }) => one.pid !== worker.pid, 'another worker')
   releases[0]()
   expect(statusOf(await answer)).toBe(200)
   client.close()
-  const { total } = await counted(program, 1)
+  const { total } = await control.counted(1)
   expect(total.client_sent_bytes_total).toEqual({ http: client.received })
-  expect(totalOf(total.origin_connections_open)).toBe(0)
+  expect(count(total, 'origin_connections_open')).toBe(0)
 })
 
 describe('who may not come', () => {
   test('is a client of the proxy, by whatever way', async () => {
-    await using program = await started({
-      outgoing: { allow_local: ['127.0.0.0/8:*', '[::1]:*'], connect_ports: ['1-65535'] },
-    })
-    const port = portsOf(program)[0]
-    for (
-      const request of [
-        `GET http://127.0.0.1:${port}/json HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
-        `GET http://localhost:${port}/json HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`,
-        `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
-      ]
-    ) {
+    const everywhere = { allow_local: ['127.0.0.0/8:*', '[::1]:*'], connect_ports: ['1-65535'] }
+    await using program = await started({ outgoing: everywhere })
+    const control = await ControlClient.of(program)
+    const { port } = control
+    const requests = [
+      `GET http://127.0.0.1:${port}/json HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+      `GET http://localhost:${port}/json HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`,
+      `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+    ]
+    for (const request of requests) {
       using client = await RawClient.connect(program.port())
       const answer = await client.ask(request)
       expect(statusOf(answer), request).toBeGreaterThanOrEqual(400)
@@ -308,8 +262,9 @@ describe('who may not come', () => {
 
   test('is a page whose name was made to lead here', async () => {
     await using program = await started()
-    expect(await page(program, '/json', 'evil.example')).toMatchObject({ status: 421 })
-    expect(await page(program, '/json', 'localhost')).toMatchObject({ status: 200 })
+    const control = await ControlClient.of(program)
+    expect((await page(control, '/json', 'evil.example'))[0]).toBe(421)
+    expect((await page(control, '/json', 'localhost'))[0]).toBe(200)
   })
 })
 
@@ -317,10 +272,11 @@ const missing = lacking('promtool')
 test.skipIf(missing !== '')(`Prometheus' own checker finds nothing to say${missing}`, async () => {
   using origin = await Origin.listen(answering('hello\n'))
   await using program = await started()
+  const control = await ControlClient.of(program)
   using client = await RawClient.connect(program.port())
   await client.ask(get(origin))
   const file = join(newFolder(), 'metrics')
-  writeFileSync(file, (await page(program, '/metrics')).body)
+  writeFileSync(file, (await page(control, '/metrics'))[1])
   const { code, output, errors } = await run('sh', ['-c', 'promtool check metrics < "$0"', file])
   expect([code, output.toString() + errors]).toEqual([0, ''])
 })
