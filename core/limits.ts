@@ -29,6 +29,10 @@ export const INTERIM_COUNT = 32
 export const BUFFER_SIZE = 65_536
 /** What is gathered into one write: a head and a small body. More would be held for each client that does not read. */
 export const GATHER_SIZE = 16_384
+/** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */
+export const RELAY_SIZE = 65_536
+/** Moved before deadlines, counters and the other connections have their turn. */
+export const RELAY_PIECE = 1_048_576
 
 // Reaching the origin
 

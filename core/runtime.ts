@@ -45,6 +45,9 @@ export class SystemFailure extends Error {
   }
 }
 
+/** What {@link Socket.relay} rejects with when it is not this socket that failed but the one that bytes went to. */
+export class SinkFailure extends SystemFailure {}
+
 /**
  * A connected byte stream. One pull and one write may be under way at a time.
  *
@@ -74,7 +77,7 @@ export interface Socket extends AsyncIterable<Uint8Array> {
   /**
    * Move bytes from this socket to `to`, unseen (splice), where the machine can: waits for the first, moves what has come,
    * `limit` at most, and settles when `to` has taken it. Gives the count; 0: this socket has ended. Stands for a pull here
-   * and a write there, and fails as they do. `waiting` is told before each wait who is waited for: a deadline's moment.
+   * and a write there, and fails as they do: with a SinkFailure where it is the write. `waiting` is told before each wait who is waited for: a deadline's moment.
    */
   relay?(to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void): Promise<number>
 }

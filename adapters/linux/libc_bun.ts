@@ -1,5 +1,5 @@
 /** libc by bun:ffi. */
-import { dlopen, toArrayBuffer } from 'bun:ffi'
+import { dlopen, type FFIFunction, type Pointer, toArrayBuffer } from 'bun:ffi'
 import { drainMicrotasks } from 'bun:jsc'
 import { type Runtime, SystemFailure } from '../../core/runtime.ts'
 import { type EngineOptions, onEpoll } from './engine.ts'
@@ -8,16 +8,16 @@ import { CALLS, type Calls, type Kind, type Libc, LIBRARIES } from './libc.ts'
 const TYPES: Readonly<Record<Kind, 'i32' | 'usize' | 'buffer'>> = { i32: 'i32', usize: 'usize', bytes: 'buffer' }
 
 function bind(): Libc {
-  const calls = Object.fromEntries(
+  const calls: Record<string, FFIFunction> = Object.fromEntries(
     Object.entries(CALLS).map(([name, kinds]) => [name, { args: kinds.map((kind) => TYPES[kind]), returns: 'i32' }]),
   )
   const failures: string[] = []
   for (const library of LIBRARIES) {
     try {
-      const { symbols } = dlopen(library, { ...calls, __errno_location: { args: [], returns: 'ptr' } } as any) as any
+      const { symbols } = dlopen(library, { ...calls, __errno_location: { args: [], returns: 'ptr' } })
       // The address belongs to this thread, for as long as it lives; the view does not free it.
-      const errno = new Int32Array(toArrayBuffer(symbols.__errno_location(), 0, 4))
-      return { ...symbols as Calls, errno: () => errno[0]! }
+      const errno = new Int32Array(toArrayBuffer(symbols.__errno_location() as Pointer, 0, 4))
+      return { ...symbols as unknown as Calls, errno: () => errno[0]! }
     } catch (error) {
       failures.push(`${library}: ${(error as Error).message}`)
     }

@@ -63,7 +63,7 @@ export class EpollListener implements Listener, Watched {
     if (socket !== null) return Promise.resolve({ done: false, value: socket })
     return new Promise((resolve) => {
       this.#pulled = resolve
-      if (this.#readable && this.#resume === null) this.#later(0)
+      if (this.#readable && this.#resume === null) this.#engine.loop.later(this)
     })
   }
 
@@ -72,6 +72,7 @@ export class EpollListener implements Listener, Watched {
   }
 
   ready(): void {
+    if (this.#closed) return
     this.#readable = true
     if (this.#resume === null) this.#go()
   }
@@ -86,8 +87,8 @@ export class EpollListener implements Listener, Watched {
     pulled({ done: false, value: socket })
   }
 
-  #later(ms: number): void {
-    this.#resume = this.#engine.clock.after(ms, () => {
+  #rest(): void {
+    this.#resume = this.#engine.clock.after(PAUSE, () => {
       this.#resume = null
       this.#go()
     })
@@ -124,7 +125,7 @@ export class EpollListener implements Listener, Watched {
       }
       if (EXHAUSTED.has(errno)) {
         // They stay in the queue, and nothing else says when there is one to be had again.
-        this.#later(PAUSE)
+        this.#rest()
         return null
       }
       // What befell this one connection while it waited (accept(2)): there is another.

@@ -63,6 +63,11 @@ export class Loop {
   #sleep = 1
   /** Clock time when the events at hand were taken; 0 outside a turn. */
   #time = 0
+  /** Those that have more to do than is fair in one round. */
+  #waiting: Watched[] = []
+  #again: Watched[] = []
+  /** Counts the looks for events: what one socket may do between two of them is limited. */
+  round = 0
 
   /** `drain` runs what promises have made ready, on runtimes that let us; elsewhere that waits for the end of a turn. */
   constructor(libc: Libc, architecture: string, clock: Clock, alarms: Alarms, drain: (() => void) | null) {
@@ -105,6 +110,11 @@ export class Loop {
     this.#count--
   }
 
+  /** It could go on, but others come first: `ready` is told when they had their turn. */
+  later(watched: Watched): void {
+    this.#waiting.push(watched)
+  }
+
   #control(operation: number, descriptor: number, events: number): number {
     this.#eventWords[0] = events
     this.#eventWords[this.#data] = descriptor
@@ -139,17 +149,36 @@ export class Loop {
   #wait(): void {
     const { libc } = this
     let count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, this.#patience())
-    if (count <= 0) {
-      if (count === -1 && libc.errno() !== EINTR) throw failureOf(libc.errno())
+    if (count === -1 && libc.errno() !== EINTR) throw failureOf(libc.errno())
+    if (count <= 0 && this.#waiting.length === 0) {
       this.#sleep = Math.min(this.#sleep * 2, this.#hosts.size > 0 ? SLEEP : BLIND_SLEEP)
       return
     }
     this.#sleep = 1
     const until = this.#clock() + TURN
-    for (this.#time = until - TURN; count > 0 && !this.#tell(count); this.#time = this.#clock()) {
+    this.#time = until - TURN
+    for (;;) {
+      this.round++
+      if (this.#tell(count)) return
+      this.#goOn()
+      this.#time = this.#clock()
       if (this.#time > until) return
       count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, 0)
+      if (count <= 0 && this.#waiting.length === 0) return
     }
+  }
+
+  /** Those that wait for others go on, and those that wait from now on wait for the next round. */
+  #goOn(): void {
+    if (this.#waiting.length === 0) return
+    const waiting = this.#waiting
+    this.#waiting = this.#again
+    for (const watched of waiting) {
+      watched.ready(0)
+      this.#drain?.()
+    }
+    waiting.length = 0
+    this.#again = waiting
   }
 
   /** @returns whether the runtime's own loop has something to do. */
@@ -170,6 +199,7 @@ export class Loop {
 
   /** How long to sleep, milliseconds. */
   #patience(): number {
+    if (this.#waiting.length > 0) return 0
     const left = this.#alarms.next - this.#clock()
     return left <= 0 ? 0 : Math.min(this.#sleep, Math.ceil(left))
   }

@@ -1,4 +1,5 @@
 /** Bytes from one socket to another through a pipe, by splice: they never enter this process. */
+import { SinkFailure, type SystemFailure } from '../../core/runtime.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './errno.ts'
 import {
@@ -61,6 +62,8 @@ export class Pipes {
   }
 }
 
+const sinkFailure = ({ code, detail }: SystemFailure): SinkFailure => new SinkFailure(code, detail)
+
 /** Told before each wait what is waited for. */
 export type Waiting = (on: 'source' | 'sink') => void
 
@@ -100,6 +103,12 @@ export class Relay {
   run(): void {
     try {
       for (;;) {
+        // The others first; what was moved is worth telling.
+        if (this.#inside === 0 && this.#source.greedy) {
+          if (this.#taken > 0) break
+          this.#engine.loop.later(this.#source)
+          return
+        }
         const took = this.#take()
         if (this.#inside > 0 && !this.#give()) return this.#waiting('sink')
         if (this.#inside === 0 && (this.#ended || this.#taken === this.#limit || (!took && this.#taken > 0))) break
@@ -134,6 +143,7 @@ export class Relay {
     if (count > 0) {
       this.#taken += count
       this.#inside += count
+      this.#source.spend(count)
       return true
     }
     if (count === 0) {
@@ -164,7 +174,7 @@ export class Relay {
       }
       const errno = libc.errno()
       if (errno === EAGAIN) this.#sink.writable = false
-      else if (errno !== EINTR) throw this.#sink.broke(errno)
+      else if (errno !== EINTR) throw sinkFailure(this.#sink.broke(errno))
     }
     return true
   }

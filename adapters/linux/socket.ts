@@ -1,5 +1,5 @@
 /** A connected stream: tried first, and epoll asked only when the kernel has nothing, or no room. */
-import type { Endpoint, Socket } from '../../core/runtime.ts'
+import { type Endpoint, SinkFailure, type Socket, type SystemFailure } from '../../core/runtime.ts'
 import { nowhere } from '../shared/endpoint.ts'
 import { closed } from '../shared/failure.ts'
 import { DONE } from '../shared/pushed.ts'
@@ -40,6 +40,9 @@ const BROKEN = EPOLLERR | EPOLLHUP
 /** After these a receive that fills less than its buffer has not emptied the socket: an end or urgent data may follow. */
 const MORE = BROKEN | EPOLLRDHUP | EPOLLPRI
 
+/** What one socket may receive before the others have had their turn: some large chunks. Bytes. */
+const FAIR = 262_144
+
 export class EpollSocket implements Socket, Watched {
   readonly peer: Endpoint
   readonly descriptor: number
@@ -51,6 +54,9 @@ export class EpollSocket implements Socket, Watched {
   writable = true
   /** Another socket's relay that waits for this one to have room. */
   sink: Relay | null = null
+  /** Bytes that came in this round of the loop. */
+  #round = 0
+  #spent = 0
   readonly #engine: Engine
   #where: Endpoint | null
   /** Part of a receive does not mean that there is no more. */
@@ -58,7 +64,7 @@ export class EpollSocket implements Socket, Watched {
   #finished = false
   #ended = false
   #shut = false
-  #failure: Error | null = null
+  #failure: SystemFailure | null = null
   #lent: ReadBuffer | null = null
   /** What the kernel did not take of a write, and whom to tell. */
   #tail: Uint8Array | null = null
@@ -88,8 +94,8 @@ export class EpollSocket implements Socket, Watched {
       this.#engine.buffers.give(lent)
     }
     if (this.readable && !this.#finished) {
-      const count = this.#receive()
-      if (count > 0) return Promise.resolve(this.#result)
+      if (this.greedy) this.#engine.loop.later(this)
+      else if (this.#receive() > 0) return Promise.resolve(this.#result)
     }
     if (this.#finished) {
       return this.#failure === null || this.#shut ? Promise.resolve(DONE) : Promise.reject(this.#failure)
@@ -102,12 +108,27 @@ export class EpollSocket implements Socket, Watched {
     return this
   }
 
+  /** It has had its share of this round. */
+  get greedy(): boolean {
+    return this.#spent >= FAIR && this.#round === this.#engine.loop.round
+  }
+
+  spend(bytes: number): void {
+    const { round } = this.#engine.loop
+    if (this.#round !== round) {
+      this.#round = round
+      this.#spent = 0
+    }
+    this.#spent += bytes
+  }
+
   /** Receive into a buffer and lend it: gives the count, 0 when there is nothing now, or never again (`finished`). */
   #receive(): number {
     const { buffers, loop: { libc } } = this.#engine
     const count = libc.recv(this.descriptor, buffers.next, READ_SIZE, 0)
     if (count > 0) {
       if (count < READ_SIZE && !this.#doubtful) this.readable = false
+      this.spend(count)
       const lent = buffers.take(count)
       this.#lent = lent
       this.#result.value = lent.view
@@ -124,6 +145,7 @@ export class EpollSocket implements Socket, Watched {
   }
 
   ready(events: number): void {
+    if (this.#shut) return
     this.readable = true
     if ((events & MORE) !== 0) this.#doubtful = true
     if ((events & (EPOLLOUT | BROKEN)) !== 0 && !this.writable) {
@@ -176,7 +198,7 @@ export class EpollSocket implements Socket, Watched {
   }
 
   /** The kernel told a sender that the connection broke, and tells it once: what a receive says from now on is no end. */
-  broke(errno: number): Error {
+  broke(errno: number): SystemFailure {
     return this.#failure ??= failureOf(errno)
   }
 
@@ -231,7 +253,7 @@ export class EpollSocket implements Socket, Watched {
     this.#finish()
     this.#drop(closed())
     this.#relay?.fail(closed())
-    this.sink?.fail(closed())
+    this.sink?.fail(new SinkFailure('closed', ''))
   }
 
   abort(): void {
@@ -243,7 +265,8 @@ export class EpollSocket implements Socket, Watched {
   relay(to: Socket, limit: number, waiting: Waiting): Promise<number> {
     if (!(to instanceof EpollSocket)) throw new Error('a relay needs two sockets of this engine')
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
-    if (to.#ended || to.sink !== null) throw closed()
+    if (to.#ended) throw new SinkFailure('closed', '')
+    if (to.sink !== null || to.#tail !== null) throw new Error('a write is under way on the other socket')
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#relay = null

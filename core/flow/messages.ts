@@ -22,13 +22,14 @@ export class Messages {
   received = 0
   /** The sender has ended: what is here is all there will be. */
   ended = false
-  readonly #blame: 'client-left' | 'origin-left'
+  /** What it is when the connection breaks. */
+  readonly blame: 'client-left' | 'origin-left'
   #pull: Promise<Pulled> | null = null
 
   constructor(socket: Socket, parser: HttpParser, blame: 'client-left' | 'origin-left') {
     this.socket = socket
     this.parser = parser
-    this.#blame = blame
+    this.blame = blame
   }
 
   /** The next event from what is here; never waits. Throws what {@link HttpParser.next} throws. */
@@ -48,13 +49,23 @@ export class Messages {
   }
 
   fed(pulled: Pulled): void {
-    if (pulled.done === true) {
-      this.ended = true
-      this.parser.finish()
-    } else {
+    if (pulled.done === true) this.end()
+    else {
       this.received += pulled.value.length
       this.parser.feed(pulled.value)
     }
+  }
+
+  /** The sender has ended. */
+  end(): void {
+    this.ended = true
+    this.parser.finish()
+  }
+
+  /** So many bytes of the body went by unseen. */
+  passed(count: number): void {
+    this.received += count
+    this.parser.skip(count)
   }
 
   /** Wait for more bytes after `need-data`. @throws Failure client-left or origin-left when the connection broke. */
@@ -63,7 +74,7 @@ export class Messages {
     try {
       pulled = await this.pull()
     } catch (error) {
-      throw new Failure(this.#blame, machineWords(error))
+      throw new Failure(this.blame, machineWords(error))
     }
     this.fed(pulled)
   }

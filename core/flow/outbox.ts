@@ -32,12 +32,13 @@ export class Outbox {
   chunked = false
   /** A write is under way: the other side does not read as fast as we write. */
   writing = false
-  readonly #blame: 'client-left' | 'origin-left'
+  /** What it is when the connection breaks. */
+  readonly blame: 'client-left' | 'origin-left'
   #writer: ByteWriter | null = null
 
   constructor(socket: Socket, blame: 'client-left' | 'origin-left') {
     this.socket = socket
-    this.#blame = blame
+    this.blame = blame
   }
 
   /** To write heads and small pieces into; they go out at the next flush. */
@@ -98,7 +99,7 @@ export class Outbox {
     try {
       taken = this.socket.write(bytes, size)
     } catch (error) {
-      throw new Failure(this.#blame, machineWords(error))
+      throw new Failure(this.blame, machineWords(error))
     }
     if (taken !== undefined) return this.#settle(taken, writer)
     if (writer !== null) giveWriter(writer)
@@ -109,7 +110,7 @@ export class Outbox {
     try {
       await taken
     } catch (error) {
-      throw new Failure(this.#blame, machineWords(error))
+      throw new Failure(this.blame, machineWords(error))
     } finally {
       this.writing = false
     }

@@ -1,9 +1,18 @@
-/** Bytes both ways after CONNECT or 101: no parser, no copy, and each direction ends on its own. */
+/**
+ * Bytes both ways after CONNECT or 101: no parser, and each direction ends on its own.
+ *
+ * What comes in small pieces (a dialogue) is read and written; once a piece is large (a transfer) the machine moves what
+ * follows unseen, where it can, until little comes at a time again.
+ */
 
+import { RELAY_PIECE, RELAY_SIZE } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 
 type Pull = Promise<IteratorResult<Uint8Array, void>>
+
+/** A tunnel has one deadline, whoever is waited for. */
+function patient(): void {}
 
 /** One end of a tunnel as it is when the tunnel begins. */
 export interface TunnelEnd {
@@ -39,17 +48,25 @@ export async function tunnel(
         else totals.down += from.rest.length
         await to.write(from.rest)
       }
-      let pull = from.pull ?? from.socket.next()
+      let pull = from.pull
+      let unseen = false
       for (;;) {
-        const pulled = await pull
-        if (pulled.done === true) break
-        const size = pulled.value.length
-        const taken = to.write(pulled.value)
-        if (taken !== undefined) await taken
+        let size: number
+        if (unseen && pull === null) {
+          size = await from.socket.relay!(to, RELAY_PIECE, patient)
+          if (size === 0) break
+        } else {
+          const pulled = await (pull ?? from.socket.next())
+          pull = null
+          if (pulled.done === true) break
+          size = pulled.value.length
+          const taken = to.write(pulled.value)
+          if (taken !== undefined) await taken
+        }
+        unseen = size >= RELAY_SIZE && from.socket.relay !== undefined
         if (up) totals.up += size
         else totals.down += size
         progress(false)
-        pull = from.socket.next()
       }
       to.end()
       progress(true)

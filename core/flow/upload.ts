@@ -3,6 +3,7 @@
 import { Failure } from '../failure.ts'
 import type { Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
+import { mayRelay, relay } from './relay.ts'
 
 /** What the upload waits for, so that a missed deadline blames the right side. */
 export type Awaited = 'client' | 'origin'
@@ -17,6 +18,7 @@ export class Upload {
   readonly #from: Messages
   readonly #to: Outbox
   readonly #waits: (on: Awaited) => void
+  readonly #relays = (on: 'source' | 'sink'): void => this.#waits(on === 'source' ? 'client' : 'origin')
   #discarding = false
 
   /** `waits` is called before each wait: the moment to move a deadline. */
@@ -42,6 +44,12 @@ export class Upload {
           const taken = this.#to.data(event.chunk, event.from, event.to)
           if (taken !== undefined) await this.#settled(taken)
         } else if (event.kind === 'need-data') {
+          if (!this.#discarding && mayRelay(this.#from)) {
+            const before = this.#from.received
+            await relay(this.#from, this.#to, this.#relays)
+            this.size += this.#from.received - before
+            continue
+          }
           if (!this.#discarding) {
             const taken = this.#to.flush()
             if (taken !== undefined) await this.#settled(taken)

@@ -49,6 +49,17 @@ export class ChunkedReader {
     this.#extensions = 0
   }
 
+  /** What is to come of the chunk at hand. */
+  get owed(): number {
+    return this.#state === DATA ? this.#left : 0
+  }
+
+  /** So many of the bytes {@link owed} went by unread. */
+  skip(count: number): void {
+    this.#left -= count
+    if (this.#left === 0) this.#state = DATA_CR
+  }
+
   /** Read on in `bytes[at..to)`. */
   read(bytes: Uint8Array, at: number, to: number): ChunkStep {
     let p = at

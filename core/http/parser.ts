@@ -114,6 +114,22 @@ export class HttpParser {
     return this.#chunk.subarray(this.#at, this.#to)
   }
 
+  /**
+   * After `need-data`: bytes of the body that are to come before anything else, so that nobody need read them; 0 where that
+   * is not known. Of a body with a length what is left of it, of a chunked one what is left of the chunk.
+   */
+  get owed(): number {
+    if (this.#at < this.#to) return 0
+    return this.#state === LENGTH ? this.#left : this.#state === CHUNKED ? this.#chunked!.owed : 0
+  }
+
+  /** So many of the bytes {@link owed} went by without being fed. */
+  skip(count: number): void {
+    if (count > this.owed) throw new Error('HttpParser: more was skipped than is owed')
+    if (this.#state === CHUNKED) this.#chunked!.skip(count)
+    else if ((this.#left -= count) === 0) this.#state = DONE
+  }
+
   /** More bytes, after `need-data` (or while paused with none at hand). Lent until `need-data` is said again. */
   feed(chunk: Uint8Array): void {
     if (this.#at < this.#to) throw new Error('HttpParser: fed before the last chunk was used up')

@@ -112,6 +112,12 @@ export class Client implements Timed {
     else this.wait('origin', this.proxy.settings.outgoing.idle_timeout)
   }
 
+  /** For a body that is relayed to this client unseen: what is waited for next. */
+  readonly relays = (on: 'source' | 'sink'): void => {
+    if (on === 'sink') this.wait('reader', this.listener.settings.idle_timeout)
+    else this.wait('origin', this.proxy.settings.outgoing.idle_timeout)
+  }
+
   /** An exchange begins with this head. */
   begin(head: Head | null): void {
     const { proxy, record } = this

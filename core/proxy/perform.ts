@@ -4,6 +4,7 @@ import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
+import { mayRelay, relay as moveBody } from '../flow/relay.ts'
 import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
@@ -260,10 +261,14 @@ async function relayRest(client: Client, connection: OriginConnection, taken: Pr
       const taken = outbox.data(event.chunk, event.from, event.to)
       if (taken !== undefined) await client.taking(taken)
     } else if (event.kind === 'need-data') {
-      const taken = outbox.flush()
-      if (taken !== undefined) await client.taking(taken)
-      client.wait('origin', idle_timeout)
-      await messages.refill()
+      if (mayRelay(messages)) {
+        await moveBody(messages, outbox, client.relays)
+      } else {
+        const taken = outbox.flush()
+        if (taken !== undefined) await client.taking(taken)
+        client.wait('origin', idle_timeout)
+        await messages.refill()
+      }
       // An end that we made ourselves is not the end of a body.
       if (client.late !== null) throw client.late
     } else {

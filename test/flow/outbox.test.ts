@@ -18,10 +18,10 @@ class Sink {
   readonly #under: { bytes: Uint8Array; copy: Uint8Array }[] = []
 
   readonly socket = {
-    write: (bytes: Uint8Array): Promise<void> | void => {
+    write: (bytes: Uint8Array, size = bytes.length): Promise<void> | void => {
       if (this.taken !== null) throw new Error('a write is under way')
       if (this.breaks !== null) throw this.breaks
-      this.writes.push(latin1(bytes))
+      this.writes.push(latin1(bytes, 0, size))
       if (!this.slow) return
       this.#under.push({ bytes, copy: bytes.slice() })
       return new Promise((resolve, reject) => {

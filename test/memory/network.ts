@@ -6,6 +6,7 @@ import {
   type Endpoint,
   type Listener,
   type ListenOptions,
+  SinkFailure,
   type Socket,
   SystemFailure,
   type SystemFailureCode,
@@ -45,6 +46,10 @@ class MemorySocket implements Socket {
     this.outgoing = outgoing
   }
 
+  /** Told of each byte count that {@link relay} moves. */
+  private moved: (count: number) => void = () => {}
+  relay?: (to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void) => Promise<number>
+
   static pair(local: Endpoint, peer: Endpoint, capacity: number, piece: () => number): [MemorySocket, MemorySocket] {
     const there = new Pipe(capacity, piece)
     const back = new Pipe(capacity, piece)
@@ -57,6 +62,32 @@ class MemorySocket implements Socket {
 
   next(): Promise<IteratorResult<Uint8Array, void>> {
     return this.shut ? Promise.resolve(DONE) : this.incoming.next()
+  }
+
+  /** As a machine that moves bytes unseen. */
+  relays(moved: (count: number) => void): void {
+    this.moved = moved
+    this.relay = (to, limit, waiting) => this.move(to, limit, waiting)
+  }
+
+  private async move(to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void): Promise<number> {
+    if (this.shut) throw closed()
+    waiting('source')
+    const pulled = await this.incoming.next(limit)
+    if (this.shut) throw closed()
+    if (pulled.done === true) return 0
+    try {
+      const taken = to.write(pulled.value)
+      if (taken !== undefined) {
+        waiting('sink')
+        await taken
+      }
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error
+      throw new SinkFailure(error.code, error.detail)
+    }
+    this.moved(pulled.value.length)
+    return pulled.value.length
   }
 
   [Symbol.asyncIterator](): this {
@@ -144,6 +175,9 @@ export class Network {
   capacity = 65_536
   /** The largest chunk of the next pull: set it to 1 for bytes one by one, or to a function of its own. */
   piece: () => number = () => 65_536
+  /** Sockets made from now on can move bytes to each other unseen; how many they moved. */
+  relaying = false
+  relayed = 0
   private readonly made: MemorySocket[] = []
   private readonly clock: MemoryClock
   private readonly here: Set<string>
@@ -241,6 +275,7 @@ export class Network {
     if (open.length === 0) throw new SystemFailure(to.family === 'unix' ? 'missing' : 'refused', '')
     const listener = open[this.turn++ % open.length]
     const [client, server] = MemorySocket.pair(local, to, this.capacity, () => this.piece())
+    for (const socket of this.relaying ? [client, server] : []) socket.relays((count) => void (this.relayed += count))
     if (listener.waiting.room) listener.waiting.put(server)
     else server.close()
     this.made.push(client, server)

@@ -12,6 +12,7 @@ interface Writing {
 }
 
 interface Pulling {
+  readonly limit: number
   readonly resolve: (result: IteratorResult<Uint8Array, void>) => void
   readonly reject: (failure: SystemFailure) => void
 }
@@ -51,11 +52,12 @@ export class Pipe {
     })
   }
 
-  next(): Promise<IteratorResult<Uint8Array, void>> {
+  /** `limit`: the largest chunk. */
+  next(limit = Infinity): Promise<IteratorResult<Uint8Array, void>> {
     if (this.pulling !== null) throw new Error('a pull is under way')
     this.poison()
     return new Promise((resolve, reject) => {
-      this.pulling = { resolve, reject }
+      this.pulling = { limit, resolve, reject }
       this.serve()
     })
   }
@@ -119,7 +121,7 @@ export class Pipe {
     if (pulling === null) return
     const chunk = this.taken[0]
     if (chunk !== undefined) {
-      const length = Math.min(chunk.length, Math.max(1, this.piece()))
+      const length = Math.min(chunk.length, pulling.limit, Math.max(1, this.piece()))
       // A copy of its own, so that the poison touches nothing else.
       this.lent = chunk.slice(0, length)
       if (length === chunk.length) this.taken.shift()
