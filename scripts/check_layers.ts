@@ -79,6 +79,9 @@ const GLOBALS = new Set(
   ).split(' '),
 )
 
+/** Those of them that every runtime has and hono speaks in. */
+const CONTROL_GLOBALS = new Set('Request Response Headers'.split(' '))
+
 /** Of core/runtime.ts: what only those who wait can use. */
 const WAITERS = new Set('Runtime Clock Socket Listener Datagram Child Connecting Appender Files'.split(' '))
 
@@ -134,6 +137,9 @@ export function violations(path: string, source: string): string[] {
         break
       case 'Identifier':
         if (inCore && GLOBALS.has(node.name as string)) say(node.start, `${node.name} is a runtime's: ask runtime.ts`)
+        if (inCore && !path.startsWith('core/control/') && CONTROL_GLOBALS.has(node.name as string)) {
+          say(node.start, `${node.name} belongs to core/control`)
+        }
         if (pure && node.name === 'Promise') say(node.start, 'Promise: the protocols and filter do not wait')
         break
       case 'MetaProperty':

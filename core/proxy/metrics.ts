@@ -40,7 +40,10 @@ export const METRICS = {
   'tunnels_total': metric('counter', 'Tunnels that were opened.', 'kind'),
   'tunnels_open': metric('gauge', 'Tunnels that are open.'),
   'exchange_seconds': metric('histogram', 'From the head of a request to the last byte of its answer; no tunnels.'),
-  'first_byte_seconds': metric('histogram', 'From the head of a request to the first byte from its origin.'),
+  'first_byte_seconds': metric(
+    'histogram',
+    'From the head of a request to the first byte from its origin; no tunnels.',
+  ),
   'dns_seconds': metric('histogram', 'Looking up the name of an origin, for exchanges that needed a connection.'),
   'connect_seconds': metric('histogram', 'Connecting to an origin, for exchanges that needed a connection.'),
   'origin_connections_made_total': metric('counter', 'Connections to origins that were made.'),

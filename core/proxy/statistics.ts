@@ -56,8 +56,9 @@ export class Statistics {
     this.#decisions[decision]++
     this.#dns.add(record.dns)
     this.#connect.add(record.connect)
+    if (record.tunnel) return
     this.#firstByte.add(record.firstByte)
-    if (!record.tunnel) this.#exchange.add(record.total)
+    this.#exchange.add(record.total)
   }
 
   /** A tunnel begins, by CONNECT (200) or by an upgrade (101). */

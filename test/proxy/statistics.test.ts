@@ -273,9 +273,10 @@ describe('a tunnel', () => {
       'connections_open.http': -1,
       'origin_connections_open': -1,
     })
-    // Each byte once, and a tunnel has no duration among those of exchanges.
+    // Each byte once, and a tunnel has no time among those of exchanges.
     expect(ended).not.toHaveProperty(['client_received_bytes_total.http'])
     expect(ended).not.toHaveProperty('exchange_seconds')
+    expect(ended).not.toHaveProperty('first_byte_seconds')
     const { bytesIn, bytesOut } = world.seen[0]
     expect(shot(world).client_received_bytes_total).toEqual({ http: bytesIn })
     expect(shot(world).client_sent_bytes_total).toEqual({ http: bytesOut })

@@ -73,6 +73,9 @@ const CASES: readonly [path: string, source: string, words: string | null][] = [
   ['core/flow/pool.ts', `export const all = { Date }`, `Date is a runtime's`],
   ['core/flow/pool.ts', `export const all = { Date: 1, process() {} }; all.Date; all.process()`, null],
   ['core/flow/pool.ts', `// Date, Buffer, await import('node:net')\nexport const x = 'Date'`, null],
+  ['core/http/reply.ts', `export const x = new Response('')`, 'Response belongs to core/control'],
+  ['core/proxy/server.ts', `export type Asked = Request`, 'Request belongs to core/control'],
+  ['core/control/bridge.ts', `export const ask = (request: Request) => new Response(request.url)`, null],
   ['adapters/node/clock.ts', `export const now = () => Date.now() + process.pid`, null],
   ['scripts/build.ts', `import { readFileSync } from 'node:fs'\nconsole.log(process.argv)`, null],
 
