@@ -254,9 +254,9 @@ export class Supervisor implements Overview {
       const end = worker.ended.then((end) => this.#ended(worker, end))
       leaving.add(end)
       void end.then(() => leaving.delete(end))
-      await worker.left
+      await Promise.race([worker.leaving, end])
       if (this.draining) break
-      early = clock.now() - began < WORKER_YOUNG ? early + 1 : 0
+      early = worker.state === 'gone' && clock.now() - began < WORKER_YOUNG ? early + 1 : 0
       if (early > 1) await this.#pause(Math.min(WORKER_BACKOFF * 2 ** (early - 2), WORKER_BACKOFF_MAX))
     }
     await Promise.all(leaving)

@@ -45,15 +45,15 @@ export class WorkerProcess {
   snapshot: Snapshot = {}
   /** It listens (true), or ended before it did. */
   readonly ready: Promise<boolean>
-  /** It takes no more connections: it drains by a signal of its own, or has ended. */
-  readonly left: Promise<void>
+  /** It takes no more connections, because of a signal of its own, and finishes what is in flight. */
+  readonly leaving: Promise<void>
   readonly ended: Promise<End>
   readonly #machine: Runtime
   readonly #options: WorkerOptions
   readonly #log = logger('service')
   readonly #undo: (() => void)[] = []
   #isReady!: (ready: boolean) => void
-  #hasLeft!: () => void
+  #isLeaving!: () => void
   #answered: () => void = () => {}
   #child: Child | null = null
   #bus: Bus | null = null
@@ -72,8 +72,8 @@ export class WorkerProcess {
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve
     })
-    this.left = new Promise((resolve) => {
-      this.#hasLeft = resolve
+    this.leaving = new Promise((resolve) => {
+      this.#isLeaving = resolve
     })
     this.ended = this.#live()
   }
@@ -140,7 +140,6 @@ export class WorkerProcess {
     this.state = 'gone'
     for (const undo of this.#undo) undo()
     this.#isReady(false)
-    this.#hasLeft()
     this.#answered()
     return { code, failed: this.#failed }
   }
@@ -155,7 +154,12 @@ export class WorkerProcess {
     this.#undo.push(clock.after(WORKER_START_TIME, () => this.#late()))
     const socket = await Promise.race([door.welcome(), child.exited.then(() => null)])
     await door.close()
-    if (socket !== null) await this.#talk(new Bus(socket))
+    if (socket !== null) {
+      const bus = new Bus(socket)
+      // What it has started may hold its end of the bus.
+      void child.exited.then(() => this.#undo.push(clock.after(CUT_WAIT, () => bus.close())))
+      await this.#talk(bus)
+    }
     // One that does not end although it said all it had to say.
     this.#killAfter(WORKER_STOP_TIME)
     const code = await child.exited
@@ -192,7 +196,7 @@ export class WorkerProcess {
         return
       case 'leaving':
         this.state = 'draining'
-        this.#hasLeft()
+        this.#isLeaving()
         return
       case 'failed':
         this.#failed = message

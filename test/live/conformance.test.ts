@@ -19,6 +19,9 @@ const RULES = 112
 const cases = allCases()
 const programs = new Map<string, Promise<Program>>()
 let check: Origin
+/** What one connection leaves behind, the next one is to find: both have the same worker. */
+const ALONE = { EXAPROXY_SERVICE_WORKERS: '1', EXAPROXY_ADMIN_ADDRESS: 'off' }
+
 let names: NameServer
 let runs = 0
 
@@ -72,7 +75,7 @@ async function perform(one: Case, value: string, pace: Pace): Promise<void> {
   // A configuration that names the case's origins is a program of its own.
   const own = /\{origin2?\}/.test(text)
   const starting = (own ? undefined : programs.get(one.configuration)) ??
-    Program.start(filled(text, values), { addresses: 1 })
+    Program.start(filled(text, values), { addresses: 1, environment: ALONE })
   if (!own) programs.set(one.configuration, starting)
   // One that could not start, or has crashed, is started again for the next case.
   const forget = () => programs.delete(one.configuration)
