@@ -11,7 +11,8 @@ export interface Readiness {
 export function readiness({ draining, workers }: Overview): Readiness {
   if (draining) return { ready: false, why: 'the service is stopping' }
   if (workers.some(({ state }) => state === 'ready')) return { ready: true, why: '' }
-  if (workers.some(({ state, restarts }) => state === 'starting' && restarts === 0)) {
+  // It answers before there are workers.
+  if (workers.length === 0 || workers.some(({ state, restarts }) => state === 'starting' && restarts === 0)) {
     return { ready: false, why: 'the service is starting' }
   }
   return { ready: false, why: 'no worker is ready' }

@@ -31,7 +31,7 @@ describe('/ready', () => {
     [new FakeOverview().states('ready'), 200, ''],
     [new FakeOverview().states('ready', 'gone'), 200, ''],
     [new FakeOverview().states('starting', 'ready'), 200, ''],
-    [new FakeOverview().states(), 503, 'no worker is ready'],
+    [new FakeOverview().states(), 503, 'the service is starting'],
     [new FakeOverview().states('starting', 'starting'), 503, 'the service is starting'],
     [new FakeOverview().states('gone', 'gone'), 503, 'no worker is ready'],
     [new FakeOverview().states('draining'), 503, 'no worker is ready'],
