@@ -155,6 +155,6 @@ export const WORKER_BACKOFF_MAX = 5_000
 /** How long a worker that was told to stop may take beyond its time, ms, before it is killed: logs may take 2 s. */
 export const WORKER_STOP_TIME = 5_000
 /** How long workers that answer at once are waited for when someone asks for statistics, ms. */
-export const STATISTICS_WAIT = 500
+export const STATISTICS_WAIT = 1_000
 /** Descriptors of a worker for what is not a connection: logs, pipes, the bus, the runtime's own. */
 export const DESCRIPTORS_KEPT = 64

@@ -16,7 +16,7 @@ const warning = (option: string, words: string): Finding => ({ option, words, gr
 const ANY_ADDRESS = ['0.0.0.0', '::']
 
 /** Whether two places cannot both be listened at. Port 0 is another port each time. */
-function clash(a: string, b: string): boolean {
+export function clash(a: string, b: string): boolean {
   const one = parseEndpoint(a)
   const two = parseEndpoint(b)
   if (one === null || two === null || one.family !== two.family) return false

@@ -17,6 +17,8 @@ import type { ExchangeRecord } from './record.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface ServerOptions {
+  /** Places of this service that are not for clients. */
+  readonly reserved?: readonly Endpoint[]
   /** Listen so that others may listen at the same places, too. */
   readonly shares?: boolean
   /** One of several says what all of them would say alike. */
@@ -50,13 +52,15 @@ export class Server {
   }
 
   /** Gives where it listens now, with the ports the system has chosen. @throws StartFailure */
-  async start(places: readonly Place[], { shares = false, speaks = true }: ServerOptions = {}): Promise<Place[]> {
+  async start(places: readonly Place[], options: ServerOptions = {}): Promise<Place[]> {
+    const { shares = false, speaks = true, reserved = [] } = options
     const settings = this.#settings
     const pages = await loadPages(this.#runtime, settings.http)
     for (const problem of speaks ? pages.problems : []) this.#log.warning('a page is not used: {problem}', { problem })
     const proxy = new Proxy(this.#runtime, settings, pages, (error) => this.#bug(error))
     proxy.statistics.linesLost = () => this.#accessLog.lost
     this.#proxy = proxy
+    for (const at of reserved) reserve(proxy, at)
     for (const one of settings.listener) {
       this.#contexts.set(one.name, new ListenerContext(one, settings.http.loose_targets))
     }
@@ -73,16 +77,11 @@ export class Server {
         break
       }
       this.#listeners.push(listener)
-      this.reserve(listener.at)
+      reserve(proxy, listener.at)
       found.push({ listener: name, at: listener.at })
       this.#tasks.run(listener, (socket) => this.#welcome(new Client(proxy, context, socket), context))
     }
     return found
-  }
-
-  /** A place of this service: a request for it would come round, or reach what is not for clients. */
-  reserve(at: Endpoint): void {
-    if (at.family !== 'unix') this.#proxy?.destinations.listensOn(at.address, at.port)
   }
 
   /**
@@ -140,4 +139,9 @@ export class Server {
   #bug(error: unknown): void {
     this.#log.error('a bug, please report it: {error}', { error })
   }
+}
+
+/** A place of this service: a request for it would come round, or reach what is not for clients. */
+function reserve({ destinations }: Proxy, at: Endpoint): void {
+  if (at.family !== 'unix') destinations.listensOn(at.address, at.port)
 }

@@ -11,7 +11,6 @@ import type { Lines, LogName, Message } from './message.ts'
 const KINDS: readonly Message['kind'][] = [
   'hello',
   'task',
-  'reserve',
   'ready',
   'leaving',
   'failed',

@@ -19,16 +19,12 @@ export interface Task {
   readonly id: number
   readonly settings: Settings
   readonly places: readonly Place[]
+  /** Places of the service that are not for clients: nobody may reach them through the worker. */
+  readonly reserved: readonly Endpoint[]
   /** Listen so that others may, too. */
   readonly shares: boolean
   /** One of the workers says what all of them would say alike. */
   readonly speaks: boolean
-}
-
-/** The supervisor: nobody may reach these places through the worker. */
-export interface Reserve {
-  readonly kind: 'reserve'
-  readonly places: readonly Endpoint[]
 }
 
 /** The worker: it listens, at these places. */
@@ -36,6 +32,7 @@ export interface Ready {
   readonly kind: 'ready'
   readonly engine: string
   readonly places: readonly Place[]
+  readonly snapshot: Snapshot
 }
 
 /** The worker: it takes no more connections, because of a signal of its own. */
@@ -83,4 +80,4 @@ export interface Lines {
 /** The access log, and the diagnostics. */
 export type LogName = 'access' | 'diagnostics'
 
-export type Message = Hello | Task | Reserve | Ready | Leaving | Failed | Drain | Stop | Ask | Answer | Lines
+export type Message = Hello | Task | Ready | Leaving | Failed | Drain | Stop | Ask | Answer | Lines

@@ -4,6 +4,7 @@
  */
 
 import { formatEndpoint, parseEndpoint } from '../bytes/address.ts'
+import { clash } from '../config/checks.ts'
 import { ADMIN_ADDRESS, type Settings } from '../config/settings.ts'
 import { controlApp, type Overview, type WorkerView } from '../control/app.ts'
 import { type Control, serveControl } from '../control/serve.ts'
@@ -23,7 +24,7 @@ import { type Place, placesOf } from '../proxy/listening.ts'
 import { named } from '../proxy/pseudonym.ts'
 import { add, lasting, type Snapshot } from '../proxy/snapshot.ts'
 import { cannotListen, opened, StartFailure } from '../proxy/start_failure.ts'
-import type { Endpoint, Runtime, SignalName } from '../runtime.ts'
+import type { Runtime, SignalName } from '../runtime.ts'
 import { Logs } from './logs.ts'
 import type { Task } from './message.ts'
 import { probe } from './probe.ts'
@@ -124,6 +125,8 @@ export class Supervisor implements Overview {
     const probed = await probe(runtime, placesOf(this.#settings), this.#shares)
     this.#places = probed.places
     try {
+      // Before the workers, none of which may lead a client there; and so it can say that they are starting.
+      await this.#openControl()
       for (let id = 1; id <= this.#count && !this.draining; id++) this.#keep(id)
       await Promise.race([this.#startFails, this.#up])
     } finally {
@@ -210,13 +213,22 @@ export class Supervisor implements Overview {
     const pids = this.#workers.map(({ pid }) => pid).join(',')
     const words = this.#count === 1 ? 'a worker is ready' : '{count} workers are ready'
     this.#log.info(words, { count: this.#count, engine: engines, pids })
-    await this.#openControl()
   }
 
   async #openControl(): Promise<void> {
     for (const text of this.#settings.admin.address) {
       const at = parseEndpoint(text)
       if (at === null) throw new StartFailure(EXIT.unavailable, `admin.address: "${text}" is no address`)
+      const other = this.#settings.listener.find(({ address }) => address.some((theirs) => clash(theirs, text)))
+      if (other !== undefined) {
+        // The default, for what was asked for is checked with the configuration.
+        const facts = { address: text, name: other.name }
+        this.#log.warning(
+          'there is no control application: {address} is taken by listener {name}; see admin.address',
+          facts,
+        )
+        continue
+      }
       try {
         const control = await serveControl(this.#runtime, at, controlApp(this, this.#runtime.clock))
         this.#control.push(control)
@@ -228,11 +240,6 @@ export class Supervisor implements Overview {
         this.#log.warning('{failure}; see admin.address', { failure: failure.message })
       }
     }
-    for (const worker of this.#processes) worker.reserve(this.#reserved)
-  }
-
-  get #reserved(): readonly Endpoint[] {
-    return this.#control.map(({ at }) => at)
   }
 
   /** Keep a worker at this place. */
@@ -269,11 +276,12 @@ export class Supervisor implements Overview {
       id,
       settings: shareOf(this.#settings, id, this.#count),
       places,
+      reserved: this.#control.map(({ at }) => at),
       shares: this.#shares,
       speaks: id === 1 && starts === 0,
     }
     const lines: WorkerProcessLines = (log, bytes) => this.#logs?.put(log, bytes)
-    const worker = new WorkerProcess(this.#runtime, { id, task, reserved: this.#reserved, lines })
+    const worker = new WorkerProcess(this.#runtime, { id, task, lines })
     this.#workers[id - 1] = worker
     this.#restarts[id - 1] = starts
     this.#processes.add(worker)

@@ -7,7 +7,7 @@ import { Diagnostics, logger, tellTrouble } from '../proxy/diagnostics.ts'
 import { Server } from '../proxy/server.ts'
 import { StartFailure } from '../proxy/start_failure.ts'
 import { CUT_WAIT, LOG_FLUSH_PERIOD } from '../limits.ts'
-import type { Endpoint, Runtime, SignalName } from '../runtime.ts'
+import type { Runtime, SignalName } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { Bus, BusAppender } from './bus.ts'
 import { chooseEngine } from './engine.ts'
@@ -40,7 +40,6 @@ class Work {
   #bus: Bus | null = null
   #task: Task | null = null
   #server: Server | null = null
-  #reserved: readonly Endpoint[] = []
   #leaving = false
   #end!: (code: number) => void
   readonly #ended: Promise<number>
@@ -90,10 +89,6 @@ class Work {
         this.#task = message
         void this.#run(bus, message)
         return
-      case 'reserve':
-        this.#reserved = message.places
-        for (const place of message.places) this.#server?.reserve(place)
-        return
       case 'drain':
         this.#drain(message.limit)
         return
@@ -134,7 +129,7 @@ class Work {
     }
   }
 
-  async #serve(bus: Bus, { settings, places, shares, speaks }: Task): Promise<void> {
+  async #serve(bus: Bus, { settings, places, reserved, shares, speaks }: Task): Promise<void> {
     const { log, access_log, service } = settings
     const diagnostics = await Diagnostics.open(this.#runtime, log, new BusAppender(bus, 'diagnostics'))
     const { runtime, why } = await chooseEngine(this.#runtime, service.engine)
@@ -149,10 +144,9 @@ class Work {
     if (!this.#leaving) {
       this.#server = server
       try {
-        const found = await server.start(places, { shares, speaks })
-        for (const place of this.#reserved) server.reserve(place)
+        const found = await server.start(places, { reserved, shares, speaks })
         if (why !== '' && speaks) this.#log.info('bytes are carried by the portable engine: {why}', { why })
-        bus.send({ kind: 'ready', engine: runtime.engine, places: found })
+        bus.send({ kind: 'ready', engine: runtime.engine, places: found, snapshot: server.snapshot() })
         await server.stopped
       } finally {
         await server.close()

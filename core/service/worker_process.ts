@@ -7,7 +7,7 @@ import { CUT_WAIT, WORKER_MISSED_PULSES, WORKER_START_TIME, WORKER_STOP_TIME } f
 import { logger } from '../proxy/diagnostics.ts'
 import type { Place } from '../proxy/listening.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
-import type { Child, Endpoint, Runtime } from '../runtime.ts'
+import type { Child, Runtime } from '../runtime.ts'
 import { Bus } from './bus.ts'
 import { Door } from './door.ts'
 import { linesOf } from './lines.ts'
@@ -25,7 +25,6 @@ export interface WorkerOptions {
   /** Its place among the workers, from 1. */
   readonly id: number
   readonly task: Task
-  readonly reserved: readonly Endpoint[]
   /** Whole lines for a log; lent. */
   readonly lines: (log: LogName, bytes: Uint8Array) => void
 }
@@ -95,10 +94,6 @@ export class WorkerProcess {
     if (this.#bus === null) this.#kill()
     this.#bus?.send({ kind: 'stop' })
     this.#killAfter(WORKER_STOP_TIME)
-  }
-
-  reserve(places: readonly Endpoint[]): void {
-    this.#bus?.send({ kind: 'reserve', places })
   }
 
   /** Ask how it does. One that has not answered for too long hangs, and is ended. */
@@ -171,7 +166,6 @@ export class WorkerProcess {
   async #talk(bus: Bus): Promise<void> {
     this.#bus = bus
     bus.send(this.#options.task)
-    bus.send({ kind: 'reserve', places: this.#options.reserved })
     if (this.#stopping) bus.send({ kind: 'drain', limit: this.#limit })
     try {
       for await (const message of bus.messages()) this.#hear(message)
@@ -191,6 +185,7 @@ export class WorkerProcess {
       case 'ready':
         this.engine = message.engine
         this.places = message.places
+        this.snapshot = message.snapshot
         if (this.state === 'starting') this.state = 'ready'
         this.#isReady(true)
         return

@@ -15,11 +15,11 @@ const MESSAGES: readonly Message[] = [
     id: 2,
     settings: settingsOf('listener.http.connections=5', 'outgoing.connect_ports=443,8000-8999'),
     places: [{ listener: 'http', at: AT }, { listener: 'http', at: { family: 'unix', address: '/run/é', port: 0 } }],
+    reserved: [AT],
     shares: true,
     speaks: false,
   },
-  { kind: 'reserve', places: [AT] },
-  { kind: 'ready', engine: 'epoll', places: [] },
+  { kind: 'ready', engine: 'epoll', places: [], snapshot: {} },
   { kind: 'leaving' },
   { kind: 'failed', exit: 69, words: 'the address is in use; “stop” what uses it\n' },
   { kind: 'drain', limit: 0 },
@@ -61,8 +61,8 @@ function decoded(...chunks: readonly Uint8Array[]): Message[] {
 }
 
 test('a length, a kind, and JSON', () => {
-  expect(encoded([{ kind: 'drain', limit: 5 }])).toEqual(toBytes('\x00\x00\x00\x0c\x06{"limit":5}'))
-  expect(encoded([{ kind: 'access', bytes: toBytes('a\n') }])).toEqual(toBytes('\x00\x00\x00\x03\x0aa\n'))
+  expect(encoded([{ kind: 'drain', limit: 5 }])).toEqual(toBytes('\x00\x00\x00\x0c\x05{"limit":5}'))
+  expect(encoded([{ kind: 'access', bytes: toBytes('a\n') }])).toEqual(toBytes('\x00\x00\x00\x03\x09a\n'))
 })
 
 describe('goes there and back', () => {

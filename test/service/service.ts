@@ -29,7 +29,7 @@ export class FakeWorker {
   }
 
   async ready(): Promise<void> {
-    this.bus.send({ kind: 'ready', engine: 'portable', places: this.task.places })
+    this.bus.send({ kind: 'ready', engine: 'portable', places: this.task.places, snapshot: { memory_bytes: 1 } })
     await settle()
   }
 
