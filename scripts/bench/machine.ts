@@ -233,3 +233,14 @@ export function describeMachine(): Record<string, string | number> {
     kernel: release(),
   }
 }
+
+/** The commit of a checkout, with a + when files were changed since; `unknown` without git. */
+export function commitOf(folder: string): string {
+  const git = (...words: string[]) =>
+    execFileSync('git', ['-C', folder, ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  try {
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : '+'}`
+  } catch {
+    return 'unknown'
+  }
+}

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { type Cores, describeMachine, endWithUs, fileLimit, takeCores } from './machine.ts'
+import { commitOf, type Cores, describeMachine, endWithUs, fileLimit, takeCores } from './machine.ts'
 import { type Effort, measure } from './measure.ts'
 import { type Origin, startOrigin } from './origin.ts'
 import { type Plan, type Step, taskOf, USAGE, UsageFailure } from './plan.ts'
@@ -82,6 +82,7 @@ async function run(plan: Plan): Promise<Report> {
   }
   endWithUs()
   const machine = describeMachine()
+  const commit = commitOf(fileURLToPath(new URL('.', import.meta.url)))
   // Where some have more workers than there are cores for both, the rest of the run shall not suffer from it.
   const cores = takeCores()
   if (cores.load === cores.proxy(1)) {
@@ -96,7 +97,7 @@ async function run(plan: Plan): Promise<Report> {
   const origin = await startOrigin(folder, cores.load)
   const results = await measureAll(plan, origin, work, cores)
   await origin.stop()
-  return { date: new Date().toISOString(), machine, rounds, ...effort, results }
+  return { date: new Date().toISOString(), commit, machine, rounds, ...effort, results }
 }
 
 /** Prints a report, and draws it where asked to; false when something in it failed. */

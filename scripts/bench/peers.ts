@@ -24,12 +24,12 @@ const haproxy: Omit<Peer, 'name'> = {
 }
 
 const PEERS: readonly Peer[] = [
-  { ...haproxy, name: 'haproxy', values: () => ({ splice: '' }) },
+  { ...haproxy, name: 'haproxy', values: () => ({ splice: '', tuning: 'tune.bufsize 65536' }) },
   {
     ...haproxy,
     name: 'haproxy-splice',
     bodiesOnly: true,
-    values: () => ({ splice: 'option splice-request\n  option splice-response' }),
+    values: () => ({ splice: 'option splice-request\n  option splice-response', tuning: 'tune.pipesize 262144' }),
   },
   {
     ...usual,

@@ -52,7 +52,11 @@ export class UsageFailure extends Error {}
 const MODES: readonly Mode[] = ['forward', 'reverse']
 const ENGINES = ['epoll', 'portable', 'auto'] as const
 /** The peers that a quick run has. */
-const QUICK_PEERS = ['haproxy', 'haproxy-splice', 'nginx', 'squid']
+const QUICK_PEERS = ['haproxy', 'haproxy-splice', 'nginx']
+/** The one that a quick run has only where those cannot take part. */
+const QUICK_FORWARD = 'squid'
+/** The executable is Bun's, with the same code in it. */
+const SAME_AS_BUN = 'executable'
 const MOST_WORKERS = 64
 
 /** `programs` gives those that are installed, ours once with each engine (null: as their configuration has it). */
@@ -113,8 +117,9 @@ function valuesOf(words: readonly string[]) {
 function usual(workload: Workload, installed: readonly Program[], quick: boolean): Program[] {
   const first = installed.find(({ ours }) => ours)?.name
   return installed.filter(({ name, ours, bodiesOnly }) => {
-    if (ours) return name === first || workload.everywhere && !quick
-    return (workload.bytes || !bodiesOnly) && (!quick || QUICK_PEERS.includes(name))
+    if (ours) return name === first || workload.everywhere && !quick && name !== SAME_AS_BUN
+    if (bodiesOnly && !workload.bytes) return false
+    return !quick || QUICK_PEERS.includes(name) || name === QUICK_FORWARD && (workload.everywhere || workload.tunnels)
   })
 }
 

@@ -61,7 +61,7 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 export function versionOf(path: string, question: readonly string[]): string {
   try {
     const said = execFileSync('sh', ['-c', '"$0" "$@" 2>&1', path, ...question], { encoding: 'utf8' })
-    return /\d+\.\d+[\w.+-]*/.exec(said)?.[0] ?? 'unknown'
+    return /\d+(\.\d+)+/.exec(said)?.[0] ?? 'unknown'
   } catch {
     return 'unknown'
   }

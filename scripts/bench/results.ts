@@ -48,6 +48,8 @@ export interface Result extends Subject {
 
 /** The whole of a run. */
 export interface Report {
+  /** Of the checkout, with a + when it has been changed since; where git knows. */
+  readonly commit: string
   readonly date: string
   readonly machine: Readonly<Record<string, string | number>>
   readonly rounds: number
@@ -77,12 +79,19 @@ export function resultOf(
   return { ...subject, workload, measures, failures }
 }
 
+/** As people call them, in the order of a table. */
 const TITLES: Readonly<Record<string, string>> = {
   ...{ bun: 'ExaProxy on Bun', node: 'ExaProxy on Node', deno: 'ExaProxy on Deno', executable: 'ExaProxy, one file' },
-  ...{ haproxy: 'HAProxy', 'haproxy-splice': 'HAProxy with splice', squid: 'Squid', trafficserver: 'Traffic Server' },
+  ...{ haproxy: 'HAProxy', 'haproxy-splice': 'HAProxy with splice', nginx: 'nginx', squid: 'Squid' },
+  ...{ trafficserver: 'Traffic Server', tinyproxy: 'tinyproxy' },
+}
+const ORDER = Object.keys(TITLES)
+
+export function compareSubjects(a: Subject, b: Subject): number {
+  return ORDER.indexOf(a.program) - ORDER.indexOf(b.program)
 }
 
-/** As people call it, with what else was set. */
+/** What it is called, with what else was set. */
 export function titleOf({ program, workers, engine }: Subject): string {
   const settings = [engine, workers === 1 ? null : `${workers} workers`].filter((word) => word !== null)
   const title = TITLES[program] ?? program

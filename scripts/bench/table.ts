@@ -1,5 +1,5 @@
 /** The results as Markdown: CPU of everything at a glance, and a table for each workload. */
-import { type Measure, type Report, type Result, type Summary, titleOf } from './results.ts'
+import { compareSubjects, type Measure, type Report, type Result, type Summary, titleOf } from './results.ts'
 import { type Workload, WORKLOADS } from './workloads.ts'
 
 /** The columns, in order: words of the table, digits after the point. What costs comes first: it holds on a busy machine. */
@@ -16,12 +16,12 @@ const COLUMNS: readonly (readonly [name: Measure, words: (unit: string) => strin
   ['resident_megabytes_idle', () => 'resident MB', 0],
 ]
 
-export function describe({ machine, rounds, seconds, warmup, idle, rate }: Report): string {
+export function describe({ commit, machine, rounds, seconds, warmup, idle, rate }: Report): string {
   return `${machine['processor']}, ${machine['cores']} cores, Linux ${
     machine['kernel']
   }. One worker on one core where ` +
     `nothing else is said; ${rounds} rounds of ${seconds} s after ${warmup} s; medians, ± half the spread; ${idle} idle ` +
-    `connections; ${rate} requests/s where the rate is the same for all; access log, Via and X-Forwarded-For on.`
+    `connections; ${rate} requests/s where the rate is the same for all; access log, Via and X-Forwarded-For on; commit ${commit}.`
 }
 
 /** All of it, with a heading for each workload. */
@@ -52,7 +52,7 @@ export function table(workload: Workload, results: readonly Result[]): string {
 /** One row for a workload (and mode, where some proxy was measured in two), one column for a proxy: CPU alone. */
 export function overview(results: readonly Result[]): string {
   const measured = results.filter((result) => result.workload !== 'idle' && hasMeasures(result))
-  const titles = [...new Set(measured.map((result) => titleOf({ ...result, workers: 1 })))]
+  const titles = [...new Set(measured.toSorted(compareSubjects).map((result) => titleOf({ ...result, workers: 1 })))]
   const rows = WORKLOADS.flatMap((workload) => {
     const own = measured.filter((result) => result.workload === workload.name)
     const several = new Set(own.map(subjectOf)).size < own.length

@@ -19,7 +19,7 @@ const program = (name: string, part: Partial<Program>): Program => ({
 })
 const ours = { ours: true, modes: ['reverse', 'forward'], tunnels: 'forward', upgrades: ['reverse'] } as const
 const installed = (engines: readonly (string | null)[]): Program[] => [
-  ...engines.flatMap((engine) => ['bun', 'node'].map((name) => program(name, { ...ours, engine }))),
+  ...engines.flatMap((engine) => ['bun', 'node', 'executable'].map((name) => program(name, { ...ours, engine }))),
   program('haproxy', { modes: ['reverse', 'forward'], tunnels: 'tcp', upgrades: ['reverse'] }),
   program('haproxy-splice', { modes: ['reverse', 'forward'], tunnels: 'tcp', bodiesOnly: true }),
   program('squid', { modes: ['forward'], tunnels: 'forward', severalWorkers: false }),
@@ -55,8 +55,11 @@ describe('who is measured', () => {
     ['--workload get --only haproxy-splice --mode reverse', 'haproxy-splice reverse'],
     ['--workload churn', 'bun reverse, haproxy reverse, squid forward, tinyproxy forward'],
     ['--workload churn --mode forward', 'bun forward, haproxy forward, squid forward, tinyproxy forward'],
-    ['--workload churn --quick', 'bun reverse, haproxy reverse, squid forward'],
+    ['--workload churn --quick', 'bun reverse, haproxy reverse'],
+    ['--workload connects --quick', 'bun forward, squid forward'],
+    ['--workload get --quick --mode forward', 'bun forward, haproxy forward, squid forward'],
     ['--workload churn --only node', 'node reverse'],
+    ['--workload churn --only bun,executable', 'bun reverse, executable reverse'],
     ['--workload post', 'bun reverse, haproxy reverse, squid forward'],
     ['--workload idle', 'bun reverse, haproxy reverse, squid forward'],
     ['--workload bulk --only bun,haproxy-splice', 'bun reverse, haproxy-splice reverse'],
@@ -106,7 +109,7 @@ test('what measures nothing', () => {
 })
 
 test.each([
-  ['--only nobody', '--only: nobody is none of bun, node, haproxy, haproxy-splice, squid, tinyproxy'],
+  ['--only nobody', '--only: nobody is none of bun, node, executable, haproxy, haproxy-splice, squid, tinyproxy'],
   ['--workload get,all', '--workload: all is none of get, steady'],
   ['--mode tcp', '--mode: tcp is none of forward, reverse'],
   ['--engine poll', '--engine: poll is none of epoll, portable'],

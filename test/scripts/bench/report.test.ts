@@ -34,6 +34,7 @@ const results = [
 
 const report = (some: readonly Result[]): Report => ({
   date: '2026-11-25T03:00:00.000Z',
+  commit: '0123abc',
   machine: { processor: 'Processor <9>', cores: 2, kernel: '6.18' },
   ...{ rounds: 3, seconds: 3, warmup: 2, idle: 8000, rate: 4000 },
   results: some,
