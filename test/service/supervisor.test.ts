@@ -451,6 +451,30 @@ test('the control application is served here, and nobody reaches it through a wo
   await client.close()
 })
 
+test('the control application says how far the start is, and how well it goes on', async () => {
+  const service = slow('admin.address=127.0.0.1:9999')
+  const starting = service.supervisor.start()
+  await settle(20)
+  const client = new Peer(await service.machine.connect(at('127.0.0.1:9999')).socket)
+  const ready = async (): Promise<string> => {
+    await client.send('GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    return (await client.news()).replace(/ [^]*\r\n\r\n/, ' ')
+  }
+  expect(await ready()).toBe('HTTP/1.1 {"ready":false,"why":"the service is starting"}')
+  await service.worker(2).ready()
+  // One that takes connections is enough.
+  expect(await ready()).toBe('HTTP/1.1 {"ready":true,"why":""}')
+  await service.worker(1).ready()
+  await starting
+  await service.worker(1).die(1)
+  await service.worker(2).die(1)
+  await settle(20)
+  expect(await ready()).toBe('HTTP/1.1 {"ready":false,"why":"no worker is ready"}')
+  await service.worker(1).ready()
+  expect(await ready()).toBe('HTTP/1.1 {"ready":true,"why":""}')
+  await client.close()
+})
+
 test('a place of the control application that is taken: fatal when it was asked for, a warning when not', async () => {
   const service = slow('admin.address=127.0.0.1:9999')
   service.begins = (worker) => void worker.ready()
