@@ -98,7 +98,8 @@ export class ControlClient implements Timed {
   }
 
   expired(): void {
-    if (!this.#begun || this.#over) {
+    // One that does not even read "100 Continue" is not told more.
+    if (!this.#begun || this.#over || this.#outbox.writing) {
       this.#socket.close()
       return
     }

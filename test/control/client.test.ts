@@ -368,6 +368,24 @@ describe('time', () => {
     expect(answers(await peer.news())[0].status).toBe(408)
   })
 
+  it('ends one that does not read, whatever is on its way to it', async () => {
+    const request = get('/health', 'Expect: 100-continue', 'Content-Length: 5').replace('GET', 'POST')
+    const first = await client()
+    await first.send(get('/health'))
+    const size = first.text.length
+    await first.close()
+    // Pipes of many sizes: in some of them it is 100 (Continue) that does not fit.
+    for (let capacity = size - 10; capacity < size + 40; capacity++) {
+      machine.network.capacity = capacity
+      const peer = new Peer(await machine.connect(HERE).socket, false)
+      void peer.send(get('/health') + request).catch(() => undefined)
+      await machine.clock.advance(CONTROL_TIME + 2 * LATE)
+      await machine.clock.advance(LINGER_TIME + 2 * LATE)
+      expect(opened(), `capacity ${capacity}`).toBe(0)
+      await peer.close()
+    }
+  })
+
   it('ends one that does not read', async () => {
     // More answers than pipes hold.
     const peer = new Peer(await machine.connect(HERE).socket, false)
