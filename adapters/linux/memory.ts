@@ -30,17 +30,34 @@ const SMALL_KEPT = 1024
 /** Overwritten with this when poisoned: a use of what is no longer lent shows. */
 const POISON = 0xdb
 
-/** A buffer that sockets lend from. */
-export interface ReadBuffer {
-  readonly bytes: Uint8Array
-  /** What was lent of it last, for the next time that as many bytes come: making a view costs as much as moving them. */
-  view: Uint8Array
-}
+/** Making a view costs as much as moving the bytes: a buffer keeps so many of those it made, for as many bytes again. */
+const VIEWS = 4
 
-// Over an ArrayBuffer of its own, whose bytes no engine moves.
-function newBuffer(size: number): ReadBuffer {
-  const bytes = room(size)
-  return { bytes, view: bytes }
+/** A buffer that sockets lend from. */
+export class ReadBuffer {
+  // Over an ArrayBuffer of its own, whose bytes no engine moves.
+  readonly bytes: Uint8Array
+  /** What is lent of it. */
+  view: Uint8Array
+  readonly #views: Uint8Array[] = []
+  #oldest = 0
+
+  constructor(size: number) {
+    this.bytes = room(size)
+    this.view = this.bytes
+  }
+
+  /** The first `count` bytes. */
+  show(count: number): Uint8Array {
+    const views = this.#views
+    for (let i = 0; i < views.length; i++) {
+      if (views[i]!.length === count) return (this.view = views[i]!)
+    }
+    this.view = this.bytes.subarray(0, count)
+    views[this.#oldest] = this.view
+    this.#oldest = (this.#oldest + 1) % VIEWS
+    return this.view
+  }
 }
 
 export class ReadBuffers {
@@ -48,7 +65,7 @@ export class ReadBuffers {
   readonly #small: ReadBuffer[] = []
   readonly #poisoning: boolean
   /** What the next receive writes to. It stays in the processor's cache as long as what comes is small. */
-  #next = newBuffer(READ_SIZE)
+  #next = new ReadBuffer(READ_SIZE)
 
   constructor(poisoning: boolean) {
     this.#poisoning = poisoning
@@ -62,14 +79,14 @@ export class ReadBuffers {
   /** The first `count` bytes of {@link next} as the view of a buffer of their own, which is the caller's until given back. */
   take(count: number): ReadBuffer {
     const received = this.#next
-    if (received.view.length !== count) received.view = received.bytes.subarray(0, count)
+    const view = received.show(count)
     if (count > SMALL_SIZE) {
-      this.#next = this.#large.pop() ?? newBuffer(READ_SIZE)
+      this.#next = this.#large.pop() ?? new ReadBuffer(READ_SIZE)
       return received
     }
-    const small = this.#small.pop() ?? newBuffer(SMALL_SIZE)
-    small.bytes.set(received.view)
-    if (small.view.length !== count) small.view = small.bytes.subarray(0, count)
+    const small = this.#small.pop() ?? new ReadBuffer(SMALL_SIZE)
+    small.bytes.set(view)
+    small.show(count)
     return small
   }
 
