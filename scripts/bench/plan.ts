@@ -11,7 +11,7 @@ export const USAGE = `npm run bench -- [options]
   --workers LIST     how many workers each has (1); the workload "workers" has 2 at least
   --engine LIST      epoll,portable: what ours carry bytes with (as their configuration has it)
   --rounds N         how often each is measured (3)
-  --seconds N        how long a measurement takes (3), and --warmup N before it (2)
+  --seconds N        how long a measurement takes (2), and --warmup N before it (2)
   --idle N           idle connections (8000)
   --rate N           requests a second of the workload "steady" (4000)
   --json FILE        also write all rounds there
@@ -84,7 +84,7 @@ export function taskOf(
     steps,
     rounds: count('--rounds', values.rounds, quick ? 1 : 3),
     effort: {
-      seconds: count('--seconds', values.seconds, quick ? 1 : 3),
+      seconds: count('--seconds', values.seconds, quick ? 1 : 2),
       warmup: count('--warmup', values.warmup, quick ? 1 : 2),
       idle: count('--idle', values.idle, quick ? 2000 : 8000),
       rate: count('--rate', values.rate, 4000),

@@ -51,19 +51,28 @@ function processes(proxy: Running): string {
   return family(proxy.pid).join(',')
 }
 
-/** System calls per request (or tunnel, or message). perf counts in the kernel and hardly slows the proxy; strace stops it at every call. */
+/** What the figures are told of: of large bodies a megabyte, otherwise the workload's unit. */
+function per(workload: Workload, { units, bytes }: Tally): { count: number; word: string } {
+  return workload.bytes ? { count: bytes / 1e6, word: 'megabyte' } : { count: units, word: workload.unit }
+}
+
+/** System calls, each with how often it comes. perf counts in the kernel and hardly slows the proxy; strace stops it at every call. */
 async function countCalls(
   proxy: Running,
   seconds: number,
   cores: string,
+  workload: Workload,
   load: () => Promise<Tally>,
 ): Promise<string> {
   const counts = await perfCanCount(cores) ? perfCounts : straceCounts
-  const [said, { units }] = await Promise.all([counts(processes(proxy), seconds, cores), load()])
-  const rows = said.map(([name, count]) => [name, count / units] as const).filter(([, each]) => each >= 0.001)
+  const [said, tally] = await Promise.all([counts(processes(proxy), seconds, cores), load()])
+  const { count, word } = per(workload, tally)
+  const rows = said.map(([name, calls]) => [name, calls / count] as const).filter(([, each]) => each >= 0.001)
     .toSorted((a, b) => b[1] - a[1])
   const sum = rows.reduce((sum, [, each]) => sum + each, 0)
-  return [...rows, ['in all', sum] as const].map(([name, each]) => `${each.toFixed(3).padStart(9)}  ${name}`).join('\n')
+  return [...rows, [`in all, per ${word}`, sum] as const].map(([name, each]) =>
+    `${each.toFixed(3).padStart(9)}  ${name}`
+  ).join('\n')
 }
 
 async function perfCanCount(cores: string): Promise<boolean> {
@@ -161,12 +170,12 @@ async function profile(program: Program, view: View, folder: string, options: {
     await warmUp(workload.name, load, WARM_SECONDS)
     const before = cpuTime(session.proxy.pid)
     let result = ''
-    if (view === 'calls') result = await countCalls(session.proxy, seconds, cores.load, () => load(seconds))
+    if (view === 'calls') result = await countCalls(session.proxy, seconds, cores.load, workload, () => load(seconds))
     else if (view === 'perf') result = await samplePerf(session.proxy, seconds, folder, cores.load, () => load(seconds))
     else {
-      const { units } = await load(seconds)
-      const cpu = (cpuTime(session.proxy.pid) - before) / 1000 / units
-      result = `${cpu.toFixed(1)} µs of CPU per ${workload.unit}, the profiler included`
+      const { count, word } = per(workload, await load(seconds))
+      const cpu = (cpuTime(session.proxy.pid) - before) / 1000 / count
+      result = `${cpu.toFixed(1)} µs of CPU per ${word}, the profiler included`
     }
     await session.stop()
     console.log(result)

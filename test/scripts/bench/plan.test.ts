@@ -90,7 +90,7 @@ describe('who is measured', () => {
 test('how long, and where to', () => {
   expect(planOf()).toMatchObject({
     rounds: 3,
-    effort: { seconds: 3, warmup: 2, idle: 8000, rate: 4000 },
+    effort: { seconds: 2, warmup: 2, idle: 8000, rate: 4000 },
     json: null,
     svg: null,
   })
