@@ -2,16 +2,10 @@
 
 import { Failure } from '../failure.ts'
 import type { Socket } from '../runtime.ts'
-import { SystemFailure } from '../runtime.ts'
+import { machineWords } from './machine_words.ts'
 import type { HttpParser, MessageEvent } from '../http/parser.ts'
 
 type Pulled = IteratorResult<Uint8Array, void>
-
-/** What the machine said, for the detail of a failure; what is no SystemFailure is a bug and goes on as it is. */
-export function machineWords(error: unknown): string {
-  if (error instanceof SystemFailure) return error.message
-  throw error
-}
 
 function nothing(): void {}
 

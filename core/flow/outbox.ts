@@ -6,7 +6,7 @@ import { writeChunkEnd, writeChunkSize, writeLastChunk } from '../http/body.ts'
 import type { Head } from '../http/head.ts'
 import { GATHER_SIZE } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
-import { machineWords } from './messages.ts'
+import { machineWords } from './machine_words.ts'
 
 /** Writers kept for the next user, no more than this: what a burst needed is given back to the collector. */
 const WRITERS_KEPT = 64

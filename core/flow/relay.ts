@@ -4,7 +4,8 @@ import { Failure } from '../failure.ts'
 import { writeChunkEnd, writeChunkSize } from '../http/body.ts'
 import { RELAY_PIECE, RELAY_SIZE } from '../limits.ts'
 import { SinkFailure } from '../runtime.ts'
-import { machineWords, type Messages } from './messages.ts'
+import { machineWords } from './machine_words.ts'
+import type { Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Told before each wait who is waited for. */

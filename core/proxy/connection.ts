@@ -1,7 +1,7 @@
 /** The life of a client's connection, as a coroutine: requests one after the other. */
 
 import { Failure } from '../failure.ts'
-import { machineWords } from '../flow/messages.ts'
+import { machineWords } from '../flow/machine_words.ts'
 import type { Head } from '../http/head.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Client } from './client.ts'
