@@ -10,7 +10,7 @@ import { errors, output } from './standard.ts'
 export const runtime: Runtime = {
   ...machine,
   name: 'deno',
-  engines: {},
+  engines: { epoll: async () => (await import('../linux/libc_deno.ts')).engine(runtime) },
   version: Deno.version.deno,
   arguments: Deno.args,
   output,

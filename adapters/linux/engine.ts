@@ -6,13 +6,15 @@ import { connect } from './connect.ts'
 import { failureOf } from './errno.ts'
 import { type Libc, SO_ERROR, SOL_SOCKET } from './libc.ts'
 import { listen } from './listener.ts'
-import { Alarms, Loop } from './loop.ts'
+import { Alarms, type GiveWay, Loop } from './loop.ts'
 import { ReadBuffers, room } from './memory.ts'
 import { Pipes } from './relay.ts'
 
 export interface EngineOptions {
   /** Run what promises have made ready, now. Null where the runtime does not let us. */
   readonly drain: (() => void) | null
+  /** setImmediate does, where nothing else is said. */
+  readonly giveWay?: GiveWay
   /** Overwrite what is no longer lent, so that a test sees who still uses it. */
   readonly poison?: boolean
 }
@@ -28,9 +30,9 @@ export class Engine {
   readonly #lengthView = new Int32Array(this.#length.buffer)
 
   /** @throws SystemFailure unsupported, denied: where there is no epoll, or it may not be used. */
-  constructor(libc: Libc, clock: Clock, { drain, poison = false }: EngineOptions) {
+  constructor(libc: Libc, clock: Clock, { drain, giveWay, poison = false }: EngineOptions) {
     const alarms = new Alarms()
-    this.loop = new Loop(libc, process.arch, clock, alarms, drain)
+    this.loop = new Loop(libc, process.arch, clock, alarms, drain, giveWay)
     this.clock = watched(clock, alarms, this.loop.now)
     this.buffers = new ReadBuffers(poison)
     this.pipes = new Pipes(libc)

@@ -29,6 +29,9 @@ export interface Watched {
   ready(events: number): void
 }
 
+/** Call `then` once the runtime's own loop has looked at all that it waits for. */
+export type GiveWay = (then: () => void) => void
+
 /** Events taken in one call. */
 const EVENTS = 256
 /** How long a turn may go on while there are events, milliseconds: the runtime's own work waits that long at most. */
@@ -47,6 +50,7 @@ export class Loop {
   readonly libc: Libc
   readonly #clock: () => number
   readonly #drain: (() => void) | null
+  readonly #giveWay: GiveWay
   readonly #epoll: number
   readonly #events: Uint8Array
   readonly #words: Int32Array
@@ -61,6 +65,8 @@ export class Loop {
   #count = 0
   #running = false
   #sleep = 1
+  /** The runtime's own loop has something to do. */
+  #host = false
   /** Clock time when the events at hand were taken; 0 outside a turn. */
   #time = 0
   /** Those that have more to do than is fair in one round. */
@@ -70,11 +76,19 @@ export class Loop {
   round = 0
 
   /** `drain` runs what promises have made ready, on runtimes that let us; elsewhere that waits for the end of a turn. */
-  constructor(libc: Libc, architecture: string, clock: Clock, alarms: Alarms, drain: (() => void) | null) {
+  constructor(
+    libc: Libc,
+    architecture: string,
+    clock: Clock,
+    alarms: Alarms,
+    drain: (() => void) | null,
+    giveWay: GiveWay = setImmediate,
+  ) {
     this.libc = libc
     this.#clock = clock.now
     this.#alarms = alarms
     this.#drain = drain
+    this.#giveWay = giveWay
     const { size, data } = eventWords(architecture)
     this.#size = size
     this.#data = data
@@ -136,7 +150,10 @@ export class Loop {
       this.#wait()
     } finally {
       this.#time = 0
-      setImmediate(this.#turn)
+      if (this.#host) {
+        this.#host = false
+        this.#giveWay(this.#turn)
+      } else setImmediate(this.#turn)
     }
   }
 
@@ -159,10 +176,10 @@ export class Loop {
     this.#time = until - TURN
     for (;;) {
       this.round++
-      if (this.#tell(count)) return
+      this.#tell(count)
       this.#goOn()
       this.#time = this.#clock()
-      if (this.#time > until) return
+      if (this.#host || this.#time > until) return
       count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, 0)
       if (count <= 0 && this.#waiting.length === 0) return
     }
@@ -181,20 +198,17 @@ export class Loop {
     this.#again = waiting
   }
 
-  /** @returns whether the runtime's own loop has something to do. */
-  #tell(count: number): boolean {
+  #tell(count: number): void {
     const drain = this.#drain
     const words = this.#words
-    let host = false
     for (let at = 0, end = count * this.#size; at < end; at += this.#size) {
       const descriptor = words[at + this.#data]!
       const watched = this.#watched[descriptor]
       if (watched) {
         watched.ready(words[at]!)
         if (drain !== null) drain()
-      } else if (this.#hosts.has(descriptor)) host = true
+      } else if (this.#hosts.has(descriptor)) this.#host = true
     }
-    return host
   }
 
   /** How long to sleep, milliseconds. */
