@@ -30,8 +30,8 @@ const ARROWS: Record<string, readonly string[]> = {
   'adapters/shared': ['core/bytes'],
   'adapters/node': ['adapters/shared', 'core/bytes'],
   // Deno and Bun have Node's modules, for what their own cannot do.
-  'adapters/deno': ['adapters/node', 'adapters/shared', 'core/bytes'],
-  'adapters/bun': ['adapters/node', 'adapters/shared', 'core/bytes'],
+  'adapters/deno': ['adapters/node', 'adapters/linux', 'adapters/shared', 'core/bytes'],
+  'adapters/bun': ['adapters/node', 'adapters/linux', 'adapters/shared', 'core/bytes'],
   'adapters/linux': ['adapters/shared', 'core/bytes'],
   'adapters': ['#runtime', 'core/cli', 'core/service'],
   'scripts': ['core', 'adapters', 'scripts', 'test'],

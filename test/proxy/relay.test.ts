@@ -159,7 +159,7 @@ describe.each([true, false])('moved unseen: %s', (relaying) => {
     expect(await origin.news()).toBe(BODY)
     expect(origin.state).toBe('ended')
     await origin.end()
-    const [{ bytesIn, bytesOut }] = world.seen as [{ bytesIn: number; bytesOut: number }]
+    const { bytesIn, bytesOut } = world.seen[0]!
     expect(bytesIn).toBeGreaterThan(SIZE + 5)
     expect(bytesOut).toBeGreaterThan(SIZE + 11)
   })
