@@ -15,33 +15,35 @@ import { type Origin, startOrigin } from './origin.ts'
 import { type Plan, type Step, taskOf, USAGE, UsageFailure } from './plan.ts'
 import { plot } from './plot.ts'
 import { programs } from './programs.ts'
-import { absences, disturbance, limits, ratios } from './remarks.ts'
+import { absences, disturbance, limits, ratios, scaling } from './remarks.ts'
 import { type Measures, type Report, type Result, resultOf } from './results.ts'
 import { begin, SPARE_FILES } from './session.ts'
 import { describe, tables } from './table.ts'
 
 const RESULTS_SVG = fileURLToPath(new URL('results.svg', import.meta.url))
 
-async function measureAll(plan: Plan, origin: Origin, folder: string, cores: Cores): Promise<Result[]> {
-  const measured = plan.steps.map(() => ({ rounds: [] as Measures[], failures: [] as string[] }))
+/** Gives what there is after each round. */
+async function* measureAll(plan: Plan, origin: Origin, folder: string, cores: Cores): AsyncGenerator<Result[]> {
+  const measured = plan.steps.map((step) => ({ step, rounds: [] as Measures[], failures: [] as string[] }))
   for (let round = 1; round <= plan.rounds; round++) {
-    for (const [index, step] of plan.steps.entries()) {
+    // Every other one backwards: who comes after whom is then the same for all, and a machine that slows down is fair.
+    for (const { step, rounds, failures } of round % 2 === 1 ? measured : measured.toReversed()) {
       const what = `round ${round} of ${plan.rounds}, ${inWords(step)}`
       try {
         const measures = await measureOne(step, plan.effort, origin, folder, cores)
-        measured[index].rounds.push(measures)
+        rounds.push(measures)
         console.error(`${what}  ${numbers(measures)}`)
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error)
-        measured[index].failures.push(`${what}: ${words}`)
+        failures.push(`${what}: ${words}`)
         console.error(`${what}  FAILED: ${words}`)
       }
     }
+    yield measured.map(({ step: { program, mode, workers, workload }, rounds, failures }) => {
+      const { name, ours, version, engine } = program
+      return resultOf({ program: name, mode, ours, version, workers, engine }, workload.name, rounds, failures)
+    })
   }
-  return plan.steps.map(({ program: { name, ours, version, engine }, mode, workers, workload }, index) => {
-    const { rounds, failures } = measured[index]
-    return resultOf({ program: name, mode, ours, version, workers, engine }, workload.name, rounds, failures)
-  })
 }
 
 function inWords({ program: { name, engine }, mode, workers, workload }: Step): string {
@@ -71,6 +73,7 @@ async function measureOne(
   }
 }
 
+/** The report is complete with the last round; what there was before it is in the file, should the bench be stopped. */
 async function run(plan: Plan): Promise<Report> {
   const { steps, rounds, effort } = plan
   const files = effort.idle * 2 + SPARE_FILES
@@ -95,9 +98,13 @@ async function run(plan: Plan): Promise<Report> {
   mkdirSync(work)
   chmodSync(work, 0o777) // Squid started by root writes as another user
   const origin = await startOrigin(folder, cores.load)
-  const results = await measureAll(plan, origin, work, cores)
+  let report: Report = { date: new Date().toISOString(), commit, machine, rounds, ...effort, results: [] }
+  for await (const results of measureAll(plan, origin, work, cores)) {
+    report = { ...report, results }
+    if (plan.json !== null) writeFileSync(plan.json, `${JSON.stringify(report, null, 2)}\n`)
+  }
   await origin.stop()
-  return { date: new Date().toISOString(), commit, machine, rounds, ...effort, results }
+  return report
 }
 
 /** Prints a report, and draws it where asked to; false when something in it failed. */
@@ -106,6 +113,7 @@ function show(report: Report, svg: string | null): boolean {
   console.log(`${describe(report)}\n\n${tables(results)}\n`)
   const remarks = [
     ...ratios(results),
+    ...scaling(results),
     ...limits(results),
     ...absences(programs(), results),
     ...disturbance(results),
@@ -130,11 +138,8 @@ async function main(): Promise<number> {
       return 0
     case 'plot':
       return show(JSON.parse(readFileSync(task.json, 'utf8')), task.svg ?? RESULTS_SVG) ? 0 : 1
-    case 'measure': {
-      const report = await run(task.plan)
-      if (task.plan.json !== null) writeFileSync(task.plan.json, `${JSON.stringify(report, null, 2)}\n`)
-      return show(report, task.plan.svg) ? 0 : 1
-    }
+    case 'measure':
+      return show(await run(task.plan), task.plan.svg) ? 0 : 1
   }
 }
 

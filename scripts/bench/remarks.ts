@@ -41,6 +41,24 @@ function line(what: string, measure: Measure, our: Result, results: readonly Res
   return parts.length === 0 ? [] : [`${our.workload}, ${what}, ${titleOf(our)}, ${our.mode}: ${parts.join(', ')}`]
 }
 
+/** What several workers carry of what one does, and at what price. */
+export function scaling(results: readonly Result[]): string[] {
+  return results.filter(({ workload }) => workload === 'workers').flatMap((several) => {
+    const one = results.find(({ workload, program, mode, engine, workers }) =>
+      workload === 'get' && workers === 1 && program === several.program && mode === several.mode &&
+      engine === several.engine
+    )
+    const ratio = (measure: Measure) =>
+      (several.measures[measure]?.median ?? NaN) / (one?.measures[measure]?.median ?? NaN)
+    const [requests, cpu] = [ratio('each_per_second'), ratio('cpu_microseconds_each')]
+    if (Number.isNaN(requests) || Number.isNaN(cpu)) return []
+    return [
+      `workers: ${titleOf(several)}, ${several.mode}: ${requests.toFixed(2)} times the requests of one worker, ` +
+      `${cpu.toFixed(2)} times its CPU per request`,
+    ]
+  })
+}
+
 /** Where the proxy was not what limited the throughput: its CPU is right, its throughput says how fast the load was. */
 export function limits(results: readonly Result[]): string[] {
   const bored = new Map<string, string[]>()
@@ -60,7 +78,7 @@ export function limits(results: readonly Result[]): string[] {
 }
 
 /** Who takes no part, and why. */
-export function absences(programs: readonly Program[], results: readonly Result[]): string[] {
+export function absences(programs: readonly Pick<Program, 'name' | 'unfit'>[], results: readonly Result[]): string[] {
   return programs.flatMap(({ name, unfit }) =>
     Object.entries(unfit).flatMap(([workload, why]) => {
       const others = results.some((result) => result.workload === workload)

@@ -1,7 +1,7 @@
 /** What the benchmark says: tables, remarks and the drawing. */
 import { describe, expect, test } from 'vitest'
 import { escape, plot } from '../../../scripts/bench/plot.ts'
-import { disturbance, limits, ratios } from '../../../scripts/bench/remarks.ts'
+import { absences, disturbance, limits, ratios, scaling } from '../../../scripts/bench/remarks.ts'
 import { type Measures, type Report, type Result, resultOf } from '../../../scripts/bench/results.ts'
 import { overview, table, tables } from '../../../scripts/bench/table.ts'
 import { type WorkloadName, workloadOf } from '../../../scripts/bench/workloads.ts'
@@ -114,6 +114,31 @@ describe('remarks', () => {
       "steady, CPU per request, ExaProxy on Bun, reverse: 0.75 of HAProxy's",
       "steady, p99 at the same rate, ExaProxy on Bun, reverse: 1.50 of HAProxy's",
     ])
+  })
+
+  test('several workers beside one, of the same proxy in the same mode', () => {
+    const round = (each_per_second: number, cpu_microseconds_each: number) => [
+      { each_per_second, cpu_microseconds_each },
+    ]
+    const some = [
+      result('bun', 'forward', 'get', round(1, 1)),
+      result('bun', 'reverse', 'get', round(40_000, 20)),
+      result('bun', 'reverse', 'workers', round(72_000, 21), 2),
+      result('nginx', 'reverse', 'workers', round(72_000, 21), 2),
+    ]
+    expect(scaling(some)).toEqual([
+      'workers: ExaProxy on Bun (2 workers), reverse: 1.80 times the requests of one worker, 1.05 times its CPU per request',
+    ])
+  })
+
+  test('who takes no part is named with the reason, where others do', () => {
+    const programs = [{ name: 'bun', unfit: {} }, { name: 'nginx', unfit: { post: 'it is asleep' } }]
+    const get = result('nginx', 'reverse', 'get', cpu(1))
+    expect(absences(programs, [get, result('bun', 'reverse', 'post', cpu(1))])).toEqual([
+      'post is not measured of nginx: it is asleep',
+    ])
+    expect(absences(programs, [get])).toEqual([])
+    expect(absences(programs, [result('bun', 'reverse', 'post', cpu(1))])).toEqual([])
   })
 
   test('a proxy that was not busy is named, except where it is not meant to be', () => {
