@@ -1,6 +1,7 @@
 /**
  * The large run, `npm run soak`: bodies of 4 GB both ways with a slow peer, 8,000 idle connections, 100,000 requests.
- * Prints what memory they took of the launcher on the runtime that EXAPROXY_RUNTIME names, and fails where a goal is missed.
+ * Prints what memory they took of one worker, started by the launcher on the runtime that EXAPROXY_RUNTIME names, and what the
+ * supervisor takes beside it; fails where a goal is missed.
  *
  *     npm run soak -- [--size GB] [--idle N] [--requests N]
  */
@@ -11,6 +12,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { OriginConnection } from '../test/live/origin.ts'
 import { answering, Origin } from '../test/live/origin.ts'
+import { memoryOf } from '../test/live/processes.ts'
 import { Program } from '../test/live/program.ts'
 import { RawClient } from '../test/live/raw.ts'
 import type { Wire } from '../test/live/wire.ts'
@@ -20,8 +22,10 @@ const LAUNCHED = { environment: { EXAPROXY_RUNTIME: RUNTIME } }
 const KB = 1024
 const MB = 1024 * KB
 const GB = 1024 * MB
-/** Resident memory in all while a body of any size passes. */
+/** Resident memory of a worker while a body of any size passes. */
 const BODY_GOAL = 150 * MB
+/** Resident memory of the supervisor, however much passes through its workers. */
+const SUPERVISOR_GOAL = 100 * MB
 /** Resident memory of one idle connection. */
 const IDLE_GOAL = 10 * KB
 /** What memory may have grown by after all requests, against after the first tenth of them. */
@@ -44,6 +48,12 @@ let missed = 0
 function report(what: string, figure: string, good: boolean): void {
   if (!good) missed++
   console.log(`${RUNTIME.padEnd(7)} ${what.padEnd(44)} ${figure.padStart(16)} ${good ? '' : 'MISSED'}`)
+}
+
+/** Of the worker, which carries the traffic. */
+function memory(program: Program): { now: number; peak: number } {
+  const [worker] = program.workers
+  return memoryOf(worker)
 }
 
 const megabytes = (bytes: number) => `${(bytes / MB).toFixed(1)} MB`
@@ -80,7 +90,7 @@ async function download(size: number): Promise<void> {
   await client.send(`GET http://${origin.authority}/ HTTP/1.1\r\nHost: ${origin.authority}\r\n\r\n`)
   await client.head('response')
   const taken = await sip(client, size)
-  const { peak } = program.memory()
+  const { peak } = memory(program)
   report(`download of ${size / GB} GB, slow client: peak memory`, megabytes(peak), taken === size && peak < BODY_GOAL)
   report('  CPU time a GB', `${Math.round(program.cpu() / (size / GB))} ms`, true)
   report('  took', `${((performance.now() - started) / 1000).toFixed(1)} s`, true)
@@ -101,7 +111,7 @@ async function upload(size: number): Promise<void> {
   await client.send(`POST http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${size}\r\n\r\n`)
   await sendAll(client, size)
   const answer = await client.answer()
-  const { peak } = program.memory()
+  const { peak } = memory(program)
   const good = taken === size && answer.body.toString() === 'done' && peak < BODY_GOAL
   report(`upload of ${size / GB} GB, slow origin: peak memory`, megabytes(peak), good)
   report('  CPU time a GB', `${Math.round(program.cpu() / (size / GB))} ms`, true)
@@ -130,10 +140,10 @@ async function idle(count: number): Promise<void> {
   }
   const warm = await open(500)
   await after(2000)
-  const before = program.memory().now
+  const before = memory(program).now
   const clients = await open(count)
   await after(5000)
-  const each = (program.memory().now - before) / count
+  const each = (memory(program).now - before) / count
   report(`${count} idle connections: memory each`, `${(each / KB).toFixed(2)} KB`, each < IDLE_GOAL)
   const answer = await clients[count - 1].ask(request)
   report('  the last one still answers', answer.body.toString(), answer.body.toString() === 'ok')
@@ -160,13 +170,15 @@ async function requests(count: number): Promise<void> {
   }
   await some(count / 10)
   await after(2000)
-  const before = program.memory().now
+  const before = memory(program).now
   const cpu = program.cpu()
   await some(count * 0.9)
   const spent = (program.cpu() - cpu) * 1000 / (count * 0.9)
   await after(2000)
-  const grown = program.memory().now - before
+  const grown = memory(program).now - before
   report(`${count} requests: memory grown by`, megabytes(grown), grown < LEAK_GOAL)
+  const { peak } = memoryOf(program.pid)
+  report('  the supervisor, at most', megabytes(peak), peak < SUPERVISOR_GOAL)
   report('  CPU time a request', `${spent.toFixed(1)} us`, true)
   origin.close()
   await program.settled(sockets)
