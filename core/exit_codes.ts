@@ -17,7 +17,7 @@ export const EXIT_WORDS: ReadonlyArray<readonly [ExitCode, string]> = [
   [EXIT.ok, 'stopped as asked, or nothing to complain of'],
   [EXIT.usage, 'the command line is wrong'],
   [EXIT.no_input, 'the configuration file (or a file it names) is missing'],
-  [EXIT.unavailable, 'a port is in use, or an address is not of this machine'],
+  [EXIT.unavailable, 'a port is in use, an address is not of this machine, or the engine asked for does not work'],
   [EXIT.bug, 'a bug: please report what was printed'],
   [EXIT.output, 'standard output cannot be written'],
   [EXIT.no_permission, 'a privilege is missing: a port below 1024, a file of another user'],

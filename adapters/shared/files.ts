@@ -88,6 +88,9 @@ class DescriptorAppender implements Appender {
 export const output: Appender = new DescriptorAppender(1)
 export const errors: Appender = new DescriptorAppender(2)
 
+/** For temporary folders: a container of one program alone may have no /tmp, or none that it may write to. */
+const PLACES: readonly string[] = [tmpdir(), '/run', '/dev/shm', '.']
+
 let aside = 0
 
 export const files: Files = {
@@ -127,5 +130,13 @@ export const files: Files = {
 
   remove: (path) => attempt(async () => (await statusOf(path))?.folder === true ? await rmdir(path) : await rm(path)),
 
-  temporary: () => attempt(() => mkdtemp(join(tmpdir(), 'exaproxy-'))),
+  temporary: () =>
+    attempt(async () => {
+      for (const place of PLACES) {
+        // Where there is none, or none that may be written to, there may be another.
+        const path = await mkdtemp(join(place, 'exaproxy-')).catch(() => null)
+        if (path !== null) return path
+      }
+      return await mkdtemp(join(tmpdir(), 'exaproxy-'))
+    }),
 }

@@ -27,7 +27,7 @@ Options:
 Every option may also come from the environment, as EXAPROXY_LISTENER_HTTP_ADDRESS=127.0.0.1:3128. A variable
 is stronger than the file, and --set is stronger than both.
 
-Signals:
+Signals, to the process that was started (its workers are its children):
   SIGTERM, SIGINT    finish what is in flight within service.drain_timeout, then stop; a second one stops at once
   SIGQUIT            finish all of what is in flight, then stop
   SIGHUP, SIGUSR1    open the log files again
