@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { Buffer } from 'node:buffer'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Origin, Path } from './origin.ts'
 import type { Claims, Mode } from './program.ts'
 
@@ -79,13 +78,22 @@ export async function check(proxy: Running, origin: Origin): Promise<number> {
 export function watch(proxy: Running, origin: Origin, path: Path, often: number): { stop(): Promise<number> } {
   const agent = new Agent({ keepAlive: proxy.claims.keepsAlive, maxSockets: 1 })
   let going = true
+  let wake = () => {}
+  const rest = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 1000 / often)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   const work = async () => {
     let answers = 0
     while (going) {
       const answer = await ask(proxy, origin, { to: 'origin', path }, agent)
       expectBody(answer, origin.bodies[path], `an answer meanwhile (${path})`)
       answers++
-      await wait(1000 / often)
+      if (going) await rest()
     }
     return answers
   }
@@ -94,6 +102,7 @@ export function watch(proxy: Running, origin: Origin, path: Path, often: number)
   return {
     stop() {
       going = false
+      wake()
       return result
     },
   }
