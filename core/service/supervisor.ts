@@ -211,8 +211,8 @@ export class Supervisor implements Overview {
     }
     const engines = [...new Set(this.#workers.map(({ engine }) => engine))].join(', ')
     const pids = this.#workers.map(({ pid }) => pid).join(',')
-    const words = this.#count === 1 ? 'a worker is ready' : '{count} workers are ready'
-    this.#log.info(words, { count: this.#count, engine: engines, pids })
+    if (this.#count === 1) this.#log.info('a worker is ready', { engine: engines, pid: pids })
+    else this.#log.info('{count} workers are ready', { count: this.#count, engine: engines, pids })
   }
 
   async #openControl(): Promise<void> {
@@ -306,7 +306,7 @@ export class Supervisor implements Overview {
     const { id, pid } = worker
     if (failed !== null) {
       if (!this.#booted) this.#giveUp(failed.exit, failed.words)
-      else this.#log.error('worker {id} cannot start: {words}', { id, pid, words: failed.words })
+      else this.#log.error('worker {id} did not start: {words}', { id, pid, words: failed.words })
       return
     }
     if (this.draining && !this.#booted) return

@@ -8,6 +8,7 @@ import { logger } from '../proxy/diagnostics.ts'
 import type { Place } from '../proxy/listening.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
 import type { Child, Runtime } from '../runtime.ts'
+import { SystemFailure } from '../runtime.ts'
 import { Bus } from './bus.ts'
 import { Door } from './door.ts'
 import { linesOf } from './lines.ts'
@@ -129,8 +130,10 @@ export class WorkerProcess {
       if (this.#stopping) await door.close()
       else code = await this.#follow(door, machine.worker({ [WORKER_VARIABLE]: door.path }))
     } catch (error) {
-      code = EXIT.bug
-      this.#log.error('worker {id} cannot be started: {error}', { id: this.id, error })
+      const known = error instanceof SystemFailure
+      if (!known) this.#log.error('a bug, please report it: {error}', { error })
+      code = known ? EXIT.unavailable : EXIT.bug
+      this.#failed = { kind: 'failed', exit: code, words: `a worker cannot be started: ${messageOf(error)}` }
     }
     this.state = 'gone'
     for (const undo of this.#undo) undo()
@@ -236,3 +239,5 @@ export class WorkerProcess {
     this.#child?.kill('SIGKILL')
   }
 }
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -227,6 +227,28 @@ test('lines of two workers are never torn, and none is lost when they stop in or
   expect(seen.size).toBe(MANY * each)
 })
 
+test('a supervisor that does not read costs lines, which are counted, and no request', async () => {
+  using origin = await Origin.listen(answering('ok'))
+  await using program = await Program.start({ service: { workers: 1 } })
+  using client = await RawClient.connect(program.port())
+  const long = 'x'.repeat(30_000)
+  // Ten megabytes of log lines: more than the worker keeps and the kernel takes.
+  const many = 350
+  process.kill(program.pid, 'SIGSTOP')
+  try {
+    for (let n = 0; n < many; n++) expect(statusOf(await client.ask(get(origin, `/${n}/${long}`)))).toBe(200)
+  } finally {
+    process.kill(program.pid, 'SIGCONT')
+  }
+  const told = /warning +log: (\d+) lines of the access log were lost/
+  await program.until(() => told.test(program.diagnostics), 'the word about it')
+  const lost = Number(told.exec(program.diagnostics)?.[1])
+  expect(lost).toBeGreaterThan(0)
+  expect(await program.stop()).toEqual({ code: 0, signal: null })
+  expect(program.output.length).toBe(many - lost)
+  for (const line of program.output) JSON.parse(line)
+})
+
 test('the logs of all workers are rotated by the supervisor', async () => {
   using origin = await Origin.listen(answering('ok'))
   await using program = await Program.start(TWO)

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { parseEndpoint } from '../../core/bytes/address.ts'
 import { EXIT } from '../../core/exit_codes.ts'
+import { type Endpoint, SystemFailure } from '../../core/runtime.ts'
 import { serve } from '../../core/service/supervisor.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
@@ -74,7 +75,7 @@ test('one worker alone shares nothing, and keeps the port the system has chosen'
   await starting
   await settle()
   expect(service.log).toContain('listening on 127.0.0.1:4444\n')
-  expect(service.log).toContain('a worker is ready')
+  expect(service.log).toContain('a worker is ready engine=portable pid=1000\n')
   await worker.die(139)
   await settle(20)
   expect(service.worker(1).task).toMatchObject({ speaks: false, places: [{ at: { port: 4444 } }] })
@@ -139,6 +140,18 @@ test('so does one that ends without a word', async () => {
   })
   await settle(20)
   expect(service.log).toContain('warning service: worker 1 said: SyntaxError: oops pid=1000\n')
+})
+
+test('a machine that cannot start one is told in its words', async () => {
+  const machine = new Machine()
+  const listen = machine.listen
+  const refused = (at: Endpoint) =>
+    at.family === 'unix' ? Promise.reject(new SystemFailure('full', 'ENOSPC')) : listen(at)
+  service = new Service([], Object.assign(machine, { listen: refused }))
+  await expect(service.supervisor.start()).rejects.toMatchObject({
+    exit: EXIT.unavailable,
+    message: 'a worker cannot be started: full (ENOSPC)',
+  })
 })
 
 test('the words of a start that fails are one line on standard error', async () => {
