@@ -86,8 +86,7 @@ async function run(plan: Plan): Promise<Report> {
   endWithUs()
   const machine = describeMachine()
   const commit = commitOf(fileURLToPath(new URL('.', import.meta.url)))
-  // Where some have more workers than there are cores for both, the rest of the run shall not suffer from it.
-  const cores = takeCores()
+  const cores = takeCores(Math.max(...steps.map(({ workers }) => workers)))
   if (cores.load === cores.proxy(1)) {
     console.error('There is one core only: the load and the origin disturb the proxies.')
   }

@@ -92,6 +92,7 @@ export function taskOf(
     json: values.json ?? null,
     svg: values.svg ?? null,
   }
+  if (steps.length === 0) throw new UsageFailure('nobody who is asked for can do what is asked for')
   if (steps.some(({ workers }) => workers > MOST_WORKERS)) throw new UsageFailure(`--workers: at most ${MOST_WORKERS}`)
   return { kind: values.list ? 'list' : 'measure', plan }
 }

@@ -117,6 +117,7 @@ test.each([
   ['--seconds 1.5', '--seconds: 1.5 is not'],
   ['--workers 65', '--workers: at most 64'],
   ['--workers 1,', '--workers:  is not a positive number'],
+  ['--workload tunnel --only tinyproxy', 'nobody who is asked for'],
   ['--unheard-of', 'unheard-of'],
   ['get', 'get'],
 ])('%s is refused', (words, said) => {
