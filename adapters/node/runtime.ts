@@ -11,7 +11,7 @@ import { own, sharesPorts, worker } from './worker.ts'
 export const runtime: Runtime = {
   ...machine,
   name: 'node',
-  engines: {},
+  engines: { epoll: async () => (await import('../linux/libc_node.ts')).engine(runtime) },
   version: process.versions.node,
   arguments: own,
   output,

@@ -1,5 +1,5 @@
 /** The engine with each runtime's FFI; what is lent is overwritten when it is given back. */
-import type { Runtime } from '../../core/runtime.ts'
+import { type Runtime, SystemFailure } from '../../core/runtime.ts'
 
 /** Null where the runtime has no FFI. */
 export async function epoll(): Promise<Runtime | null> {
@@ -17,5 +17,14 @@ export async function epoll(): Promise<Runtime | null> {
     ])
     return engine(runtime, { poison: true })
   }
-  return null
+  const [{ runtime }, { engine }] = await Promise.all([
+    import('../../adapters/node/runtime.ts'),
+    import('../../adapters/linux/libc_node.ts'),
+  ])
+  try {
+    return await engine(runtime, { poison: true })
+  } catch (error) {
+    if (error instanceof SystemFailure && error.code === 'unsupported') return null
+    throw error
+  }
 }
