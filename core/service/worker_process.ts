@@ -241,3 +241,28 @@ export class WorkerProcess {
 }
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+/** Exit codes from here up are 128 and the number of a signal. */
+const SIGNALLED = 129
+/** By SIGTERM. */
+export const TERMINATED = 143
+
+export const isSignal = (code: number): boolean => code >= SIGNALLED
+
+/** What those signals are called that end a process nobody meant to end. */
+const SIGNALS: Readonly<Record<number, string>> = {
+  4: 'SIGILL',
+  6: 'SIGABRT',
+  7: 'SIGBUS',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  15: 'SIGTERM',
+}
+
+/** For a sentence that begins with the worker. */
+export function howEnded(code: number): string {
+  if (!isSignal(code)) return `ended with exit code ${code}`
+  const number = code - 128
+  return `was ended by ${SIGNALS[number] ?? `signal ${number}`}`
+}

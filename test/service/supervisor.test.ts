@@ -124,8 +124,12 @@ test('a worker that cannot start stops it all, with its words and its exit code'
   service.workers[1].bus.send({ kind: 'failed', exit: 77, words: 'no permission' })
   await service.workers[1].end(77)
   await failed
+  // What the others say is no news.
+  service.workers[0].bus.send({ kind: 'failed', exit: 77, words: 'no permission' })
+  await service.workers[0].end(77)
   await settle(20)
   expect(service.started).toBe(2)
+  expect(service.log).not.toContain('permission')
 })
 
 test('so does one that ends without a word', async () => {
