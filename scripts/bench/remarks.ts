@@ -66,7 +66,7 @@ export function limits(results: readonly Result[]): string[] {
     const { core_share } = result.measures
     if (core_share === undefined || workloadOf(result.workload).leisurely) continue
     if (core_share.median >= BUSY * result.workers) continue
-    const words = `${titleOf(result)} ${core_share.median.toFixed(2)}`
+    const words = `${titleOf(result)} ${result.mode} ${core_share.median.toFixed(2)}`
     bored.set(result.workload, [...bored.get(result.workload) ?? [], words])
   }
   if (bored.size === 0) return []

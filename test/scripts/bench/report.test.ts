@@ -150,7 +150,7 @@ describe('remarks', () => {
       result('nginx', 'reverse', 'workers', share(1.2), 2),
       result('haproxy', 'reverse', 'workers', share(1.8), 2),
     ])
-    expect(line).toMatch(/get: ExaProxy on Bun 0\.89; workers: nginx \(2 workers\) 1\.20$/)
+    expect(line).toMatch(/get: ExaProxy on Bun reverse 0\.89; workers: nginx \(2 workers\) reverse 1\.20$/)
   })
 
   test.each([[[0.01, 0.1], 0], [[0.01, 0.2], 1], [[], 0]])('%j cores of others', (rounds, lines) => {
