@@ -88,23 +88,24 @@ export class Supervisor implements Overview {
     this.#checkDescriptors(count)
     const probed = await probe(runtime, placesOf(this.#settings), count > 1)
     this.#places = probed.places
+    const workers = new Workers(runtime, {
+      count,
+      task: (id, starts) => this.#task(id, starts, count),
+      lines: (log, bytes) => logs.put(log, bytes),
+    })
     try {
       // Before the workers, none of which may lead a client there; and so it can say that they are starting.
       await this.#openControl()
       if (this.draining) return
-      const workers = new Workers(runtime, {
-        count,
-        task: (id, starts) => this.#task(id, starts, count),
-        lines: (log, bytes) => logs.put(log, bytes),
-      })
       this.#workers = workers
       void workers.ended.then(this.#stop)
       workers.start()
       await workers.up
-      if (!this.draining) await this.#isUp(workers, count)
     } finally {
+      // Before anybody hears of a port that was kept: what came to this end of it would be lost.
       probed.release()
     }
+    if (!this.draining) await this.#isUp(workers, count)
   }
 
   /** What is left is let go of, the logs last. */

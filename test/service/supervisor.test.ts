@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { parseEndpoint } from '../../core/bytes/address.ts'
 import { EXIT } from '../../core/exit_codes.ts'
-import { type Endpoint, SystemFailure } from '../../core/runtime.ts'
+import { type Endpoint, type ListenOptions, SystemFailure } from '../../core/runtime.ts'
 import { serve } from '../../core/service/supervisor.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
@@ -58,6 +58,31 @@ test('each worker is told its part; when all are ready, so is the service', asyn
   expect(log).toContain('listener http listening on unix:/proxy\n')
   expect(log).toContain('2 workers are ready engine=portable pids=1000,1001\n')
   ;(await machine.listen(at(`127.0.0.1:${port}`))).close()
+})
+
+test('a port that was kept for the workers is let go of before anybody hears of it', async () => {
+  const machine = new Machine()
+  const { listen } = machine
+  let said: string | null = null
+  service = new Service(['listener.http.address=127.0.0.1:0'], machine)
+  Object.assign(machine, {
+    listen: async (where: Endpoint, options?: ListenOptions) => {
+      const listener = await listen(where, options)
+      if (!options?.reusePort) return listener
+      const { at } = listener
+      const close = () => {
+        said = service!.log
+        listener.close()
+      }
+      return { at, close, next: () => listener.next(), [Symbol.asyncIterator]: () => listener }
+    },
+  })
+  await service.supervisor.start()
+  await settle()
+  expect([said, service.log.includes('listening on 127.0.0.1:')]).toEqual([
+    expect.not.stringContaining('listening on'),
+    true,
+  ])
 })
 
 test('one worker alone shares nothing, and keeps the port the system has chosen', async () => {
