@@ -178,10 +178,11 @@ export class Loop {
       this.round++
       this.#tell(count)
       this.#goOn()
-      this.#time = this.#clock()
       if (this.#host || this.#time > until) return
-      count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, 0)
+      // A turn of the runtime's loop costs more than a short wait, where that loop has nothing to do but to call us again.
+      count = libc.epoll_wait(this.#epoll, this.#events, EVENTS, this.#drain === null ? 0 : this.#patience())
       if (count <= 0 && this.#waiting.length === 0) return
+      this.#time = this.#clock()
     }
   }
 

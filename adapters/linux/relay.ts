@@ -103,9 +103,7 @@ export class Relay {
   run(): void {
     try {
       for (;;) {
-        // The others first; what was moved is worth telling.
-        if (this.#inside === 0 && this.#source.greedy) {
-          if (this.#taken > 0) break
+        if (this.#inside === 0 && this.#taken < this.#limit && this.#source.greedy) {
           this.#engine.loop.later(this.#source)
           return
         }
