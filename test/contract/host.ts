@@ -253,6 +253,22 @@ export function host(runtime: Runtime, skips: Skips): void {
       expect(runtime.descriptors).toBeGreaterThanOrEqual(64)
     })
 
+    check('stays although nothing is waited for, until it need not', () =>
+      withProgram(
+        `
+        const go = runtime.stay()
+        runtime.clock.after(200, async () => {
+          await runtime.output.write(new TextEncoder().encode('stayed'))
+          go()
+        })
+        `,
+        async (run) => {
+          const child = run()
+          expect(await all(child.output)).toBe('stayed')
+          expect(await child.exited).toBe(0)
+        },
+      ))
+
     check('starts itself once more, with its arguments', () =>
       withProgram(
         `
