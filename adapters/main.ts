@@ -2,7 +2,10 @@
 import { runtime } from '#runtime'
 import { WORKER_VARIABLE } from '../core/config/settings.ts'
 
-const supervisor = runtime.environment[WORKER_VARIABLE]
+const environment = runtime.environment as { [name: string]: string | undefined }
+const supervisor = environment[WORKER_VARIABLE]
+// What a worker starts is no worker.
+delete environment[WORKER_VARIABLE]
 
 // Each loads only what it needs: a worker reads no configuration, and the supervisor carries no traffic.
 runtime.exit(
