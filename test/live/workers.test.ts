@@ -145,16 +145,24 @@ test('SIGTERM: both workers finish what is in flight, and nobody listens meanwhi
   origin.close()
 })
 
-test('a signal of the terminal, which goes to all processes at once, is the supervisor’s to judge', async () => {
+test.each(
+  [
+    // Those of a terminal are the supervisor's to judge.
+    'SIGINT',
+    // systemd's goes to all of them, too: each worker leaves by itself, and the supervisor says the same a moment later.
+    'SIGTERM',
+  ] as const,
+)('%s to all processes at once is one stop', async (signal) => {
   await using program = await Program.start(TWO)
   const { workers } = program
   const { clients, origin, answer } = await busy(program)
-  for (const pid of [...workers, program.pid]) process.kill(pid, 'SIGINT')
+  for (const pid of [...workers, program.pid]) process.kill(pid, signal)
   await until(async () => !await listens(program.port(), '127.0.0.1'), 'no more listening')
   for (const pid of workers) process.kill(pid, 'SIGHUP')
   answer()
   for (const client of clients) expect((await client.answer()).body.toString()).toBe('done')
   expect(await within(program.exited, 'the end')).toEqual({ code: 0, signal: null })
+  expect(program.diagnostics).not.toMatch(/error|again/)
   origin.close()
 })
 
