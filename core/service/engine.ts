@@ -23,7 +23,7 @@ export async function chooseEngine(runtime: Runtime, wanted: ServiceSettings['en
 
 /** The runtime on the epoll engine, or why there is none. */
 async function attempt({ engines, name, version }: Runtime): Promise<Runtime | string> {
-  if (engines.epoll === undefined) return `${name} ${version} has none`
+  if (engines.epoll === undefined) return `there is none for ${name} ${version}`
   try {
     return await engines.epoll()
   } catch (error) {

@@ -145,7 +145,7 @@ class Work {
       this.#server = server
       try {
         const found = await server.start(places, { reserved, shares, speaks })
-        if (why !== '' && speaks) this.#log.info('bytes are carried by the portable engine: {why}', { why })
+        if (why !== '' && speaks) this.#log.info('the portable engine carries the bytes, not epoll: {why}', { why })
         bus.send({ kind: 'ready', engine: runtime.engine, places: found, snapshot: server.snapshot() })
         await server.stopped
       } finally {

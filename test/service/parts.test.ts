@@ -54,7 +54,7 @@ test.each(
   [
     ['auto', 'works', 'epoll', ''],
     ['auto', 'fails', 'portable', 'it is no Linux'],
-    ['auto', 'none', 'portable', 'memory 0 has none'],
+    ['auto', 'none', 'portable', 'there is none for memory 0'],
     ['portable', 'works', 'portable', ''],
     ['epoll', 'works', 'epoll', ''],
   ] as const,
@@ -63,7 +63,7 @@ test.each(
   expect([choice.runtime.engine, choice.why]).toEqual([engine, why])
 })
 
-test.each([['fails', 'it is no Linux'], ['none', 'memory 0 has none']] as const)(
+test.each([['fails', 'it is no Linux'], ['none', 'there is none for memory 0']] as const)(
   'engine epoll where it %s does not start',
   async (engines, why) => {
     const runtime = altered(new Machine(), { engines: ENGINES[engines], version: '0' })
