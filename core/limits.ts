@@ -32,7 +32,7 @@ export const GATHER_SIZE = 16_384
 /** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */
 export const RELAY_SIZE = 65_536
 /** Moved before deadlines, counters and the other connections have their turn. */
-export const RELAY_PIECE = 1_048_576
+export const RELAY_PIECE = 4_194_304
 
 // Reaching the origin
 

@@ -16,8 +16,13 @@ import {
 import { room } from './memory.ts'
 import type { EpollSocket } from './socket.ts'
 
-/** What a pipe holds: fewer calls for a fast transfer, and still in the processor's cache. */
-const PIPE_SIZE = 262_144
+/**
+ * What a pipe may hold, and what is put into it at first. The larger the pieces, the less they cost; but what is in the pipe
+ * of a sink that does not take it is memory. So the pieces of one that keeps up grow, and those of one that does not shrink.
+ */
+const PIPE_SIZE = 1_048_576
+const PIECE = 131_072
+const SMALLEST_PIECE = 65_536
 /** Pipes kept for use again: two descriptors each. */
 const KEPT = 32
 
@@ -77,6 +82,7 @@ export class Relay {
   readonly #resolve: (moved: number) => void
   readonly #reject: (failure: Error) => void
   #pipe: Pipe | null = null
+  #piece = PIECE
   #inside = 0
   #taken = 0
   #ended = false
@@ -107,7 +113,7 @@ export class Relay {
           this.#engine.loop.later(this.#source)
           return
         }
-        const took = this.#take()
+        const took = this.#inside === 0 && this.#take()
         if (this.#inside > 0 && !this.#give()) return this.#waiting('sink')
         if (this.#inside === 0 && (this.#ended || this.#taken === this.#limit || (!took && this.#taken > 0))) break
         if (!took && this.#inside === 0) return this.#waiting('source')
@@ -130,14 +136,8 @@ export class Relay {
     if (this.#ended || this.#taken === this.#limit || !this.#source.readable) return false
     const { loop: { libc }, pipes } = this.#engine
     const { writing } = this.#pipe ??= pipes.take()
-    const count = libc.splice(
-      this.#source.descriptor,
-      0,
-      writing,
-      0,
-      Math.min(this.#limit - this.#taken, PIPE_SIZE),
-      TAKE,
-    )
+    const size = Math.min(this.#limit - this.#taken, this.#piece)
+    const count = libc.splice(this.#source.descriptor, 0, writing, 0, size, TAKE)
     if (count > 0) {
       this.#taken += count
       this.#inside += count
@@ -151,11 +151,9 @@ export class Relay {
     const errno = libc.errno()
     if (errno === EINTR) return true
     if (errno !== EAGAIN) throw this.#source.broke(errno)
-    // Of a pipe that is not empty it may be the pipe that is full.
-    if (this.#inside === 0) {
-      this.#source.readable = false
-      this.#release()
-    }
+    // The pipe is empty: it is the source that has nothing.
+    this.#source.readable = false
+    this.#release()
     return false
   }
 
@@ -168,11 +166,14 @@ export class Relay {
       const count = libc.splice(this.#pipe!.reading, 0, this.#sink.descriptor, 0, this.#inside, flags)
       if (count > 0) {
         this.#inside -= count
+        if (this.#inside === 0) this.#piece = Math.min(this.#piece * 2, PIPE_SIZE)
         continue
       }
       const errno = libc.errno()
-      if (errno === EAGAIN) this.#sink.writable = false
-      else if (errno !== EINTR) throw sinkFailure(this.#sink.broke(errno))
+      if (errno === EAGAIN) {
+        this.#sink.writable = false
+        this.#piece = Math.max(this.#piece / 2, SMALLEST_PIECE)
+      } else if (errno !== EINTR) throw sinkFailure(this.#sink.broke(errno))
     }
     return true
   }

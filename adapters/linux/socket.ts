@@ -40,8 +40,8 @@ const BROKEN = EPOLLERR | EPOLLHUP
 /** After these a receive that fills less than its buffer has not emptied the socket: an end or urgent data may follow. */
 const MORE = BROKEN | EPOLLRDHUP | EPOLLPRI
 
-/** What one socket may receive before the others have had their turn: some large chunks. Bytes. */
-const FAIR = 262_144
+/** What one socket may receive before the others have had their turn, a third of a millisecond's worth. Bytes. */
+const FAIR = 1_048_576
 
 export class EpollSocket implements Socket, Watched {
   readonly peer: Endpoint
