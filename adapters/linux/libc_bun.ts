@@ -7,7 +7,8 @@ import { CALLS, type Calls, type Kind, type Libc, LIBRARIES } from './libc.ts'
 
 const TYPES: Readonly<Record<Kind, 'i32' | 'usize' | 'buffer'>> = { i32: 'i32', usize: 'usize', bytes: 'buffer' }
 
-function bind(): Libc {
+/** @throws SystemFailure unsupported, with why. */
+export function bind(): Libc {
   const calls: Record<string, FFIFunction> = Object.fromEntries(
     Object.entries(CALLS).map(([name, kinds]) => [name, { args: kinds.map((kind) => TYPES[kind]), returns: 'i32' }]),
   )
@@ -25,6 +26,6 @@ function bind(): Libc {
   throw new SystemFailure('unsupported', failures.join('; '))
 }
 
-/** @throws SystemFailure unsupported, with why. */
-export const engine = (machine: Runtime, options: Partial<EngineOptions> = {}): Runtime =>
-  onEpoll(machine, bind(), { drain: drainMicrotasks, ...options })
+/** @throws SystemFailure unsupported, denied, with why. */
+export const engine = (machine: Runtime, options: Partial<EngineOptions> = {}, libc = bind()): Runtime =>
+  onEpoll(machine, libc, { drain: drainMicrotasks, ...options })

@@ -32,7 +32,8 @@ type Symbols = { [Name in keyof typeof CALLS]: (...args: Bound<(typeof CALLS)[Na
   __errno_location(): Deno.PointerObject
 }
 
-function bind(): Libc {
+/** @throws SystemFailure unsupported, with why. */
+export function bind(): Libc {
   const calls = Object.fromEntries(
     Object.entries(CALLS).map(([name, kinds]) => [
       name,
@@ -101,7 +102,10 @@ async function giver(libc: Libc): Promise<GiveWay> {
 }
 
 /** Rejects with SystemFailure: unsupported, denied, with why. */
-export async function engine(machine: Runtime, options: Partial<EngineOptions> = {}): Promise<Runtime> {
-  const libc = bind()
+export async function engine(
+  machine: Runtime,
+  options: Partial<EngineOptions> = {},
+  libc = bind(),
+): Promise<Runtime> {
   return onEpoll(machine, libc, { drain: microtasks(), giveWay: await giver(libc), ...options })
 }

@@ -25,7 +25,9 @@ async function load(): Promise<Ffi> {
   }
 }
 
-function bind({ dlopen, toArrayBuffer }: Ffi): Libc {
+/** Rejects with SystemFailure unsupported, with why. */
+export async function bind(): Promise<Libc> {
+  const { dlopen, toArrayBuffer } = await load()
   const calls: FunctionDefinitions = Object.fromEntries(
     Object.entries(CALLS).map(([name, kinds]) => [
       name,
@@ -55,5 +57,6 @@ function bind({ dlopen, toArrayBuffer }: Ffi): Libc {
 }
 
 /** Rejects with SystemFailure: unsupported, denied, with why. */
-export const engine = async (machine: Runtime, options: Partial<EngineOptions> = {}): Promise<Runtime> =>
-  onEpoll(machine, bind(await load()), { drain: null, ...options })
+export async function engine(machine: Runtime, options: Partial<EngineOptions> = {}, libc?: Libc): Promise<Runtime> {
+  return onEpoll(machine, libc ?? await bind(), { drain: null, ...options })
+}

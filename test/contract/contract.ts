@@ -5,12 +5,14 @@ import { datagrams } from './datagrams.ts'
 import { host } from './host.ts'
 import { listeners } from './listeners.ts'
 import { checkSkips, type Skips } from './pairs.ts'
+import { relays } from './relays.ts'
 import { streams } from './sockets.ts'
 
 export type { Skips } from './pairs.ts'
 
 export function contract(runtime: Runtime, skips: Skips = {}): void {
   streams(runtime, skips)
+  if (runtime.engine === 'epoll') relays(runtime, skips)
   listeners(runtime, skips)
   datagrams(runtime, skips)
   children(runtime, skips)

@@ -1,30 +1,31 @@
-/** The engine with each runtime's FFI; what is lent is overwritten when it is given back. */
+/** The epoll engine with the FFI of this runtime. */
+import type { EngineOptions } from '../../adapters/linux/engine.ts'
+import type { Libc } from '../../adapters/linux/libc.ts'
 import { type Runtime, SystemFailure } from '../../core/runtime.ts'
 
-/** Null where the runtime has no FFI. */
-export async function epoll(): Promise<Runtime | null> {
-  if ('Bun' in globalThis) {
-    const [{ runtime }, { engine }] = await Promise.all([
-      import('../../adapters/bun/runtime.ts'),
-      import('../../adapters/linux/libc_bun.ts'),
-    ])
-    return engine(runtime, { poison: true })
-  }
-  if ('Deno' in globalThis) {
-    const [{ runtime }, { engine }] = await Promise.all([
-      import('../../adapters/deno/runtime.ts'),
-      import('../../adapters/linux/libc_deno.ts'),
-    ])
-    return engine(runtime, { poison: true })
-  }
-  const [{ runtime }, { engine }] = await Promise.all([
-    import('../../adapters/node/runtime.ts'),
-    import('../../adapters/linux/libc_node.ts'),
-  ])
+interface Binding {
+  bind(): Libc | Promise<Libc>
+  engine(machine: Runtime, options?: Partial<EngineOptions>, libc?: Libc): Runtime | Promise<Runtime>
+}
+
+const HERE = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
+
+const { runtime: portable } = await import(`../../adapters/${HERE}/runtime.ts`) as { runtime: Runtime }
+const { bind, engine } = await import(`../../adapters/linux/libc_${HERE}.ts`) as Binding
+
+/** Null where there is no FFI. */
+export const libc: Libc | null = await available()
+
+async function available(): Promise<Libc | null> {
   try {
-    return await engine(runtime, { poison: true })
+    return await bind()
   } catch (error) {
     if (error instanceof SystemFailure && error.code === 'unsupported') return null
     throw error
   }
+}
+
+/** Over `libc`, which may be one that lies. What is lent is overwritten when it is given back. */
+export async function epoll(libc: Libc, options: Partial<EngineOptions> = {}): Promise<Runtime> {
+  return await engine(portable, { poison: true, ...options }, libc)
 }
