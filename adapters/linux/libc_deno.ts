@@ -8,6 +8,7 @@ import { failureOf } from './errno.ts'
 import {
   AF_UNIX,
   CALLS,
+  EINTR,
   type Kind,
   type Libc,
   LIBRARIES,
@@ -92,7 +93,7 @@ async function giver(libc: Libc): Promise<GiveWay> {
     const received = new Uint8Array(1)
     return (then) => {
       receiving.read(received).then(then)
-      libc.send(sending, byte, 1, MSG_NOSIGNAL)
+      while (libc.send(sending, byte, 1, MSG_NOSIGNAL) === -1 && libc.errno() === EINTR);
     }
   } catch (error) {
     throw denoFailure(error)

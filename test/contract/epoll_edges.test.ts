@@ -1,0 +1,180 @@
+/** The epoll engine where descriptors run out, where peers are odd, and where nothing happens. */
+import { readdirSync } from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { EMFILE, type Libc, MSG_NOSIGNAL } from '../../adapters/linux/libc.ts'
+import { EpollSocket } from '../../adapters/linux/socket.ts'
+import type { Socket } from '../../core/runtime.ts'
+import { epoll, libc } from './epoll.ts'
+import {
+  accept,
+  failure,
+  failureOfWriting,
+  fill,
+  receive,
+  send,
+  settles,
+  turns,
+  withListener,
+  withPair,
+} from './pairs.ts'
+
+const MSG_OOB = 1
+
+const descriptors = () => readdirSync('/proc/self/fd').length
+
+describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
+  if (libc === null) return it('is not checked: this runtime has no FFI', () => {})
+  const real = libc
+  /** As if this process had no descriptor left. */
+  let exhausted = false
+  let lied = false
+  const counts = { accept4: 0, epoll_wait: 0 }
+  const orFail = (call: () => number) => {
+    lied = exhausted
+    return lied ? -1 : call()
+  }
+  const counting: Libc = {
+    ...real,
+    accept4(...args) {
+      counts.accept4++
+      return orFail(() => real.accept4(...args))
+    },
+    socket: (...args) => orFail(() => real.socket(...args)),
+    pipe2: (...args) => orFail(() => real.pipe2(...args)),
+    epoll_wait(...args) {
+      lied = false
+      counts.epoll_wait++
+      return real.epoll_wait(...args)
+    },
+    errno: () => lied ? EMFILE : real.errno(),
+  }
+  const runtime = await epoll(counting)
+  const { clock } = runtime
+
+  afterEach(() => {
+    exhausted = false
+  })
+
+  it('does not spin while it has no descriptor to accept with, and accepts once it has', () =>
+    withPair(runtime, 4, (busy) =>
+      withListener(runtime, 4, async (listener) => {
+        const client = await runtime.connect(listener.at).socket
+        exhausted = true
+        counts.accept4 = 0
+        const began = clock.now()
+        const server = accept(listener)
+        await turns(busy, 500)
+        // Not once a turn, but once in a pause.
+        expect(counts.accept4).toBeGreaterThan(0)
+        expect(counts.accept4).toBeLessThanOrEqual(2 + (clock.now() - began) / 50)
+        exhausted = false
+        const accepted = await server
+        await turns({ client, server: accepted }, 1)
+        client.close()
+        accepted.close()
+      })))
+
+  it('tells a connect that there is no descriptor', () =>
+    withListener(runtime, 4, async (listener) => {
+      exhausted = true
+      const before = descriptors()
+      expect(await failure(() => runtime.connect(listener.at).socket)).toBe('exhausted')
+      expect(await failure(() => runtime.listen(listener.at))).toBe('exhausted')
+      expect(descriptors()).toBe(before)
+    }))
+
+  const withRoad = (work: (sender: Socket, source: Socket, sink: Socket, receiver: Socket) => Promise<void>) =>
+    withPair(
+      runtime,
+      4,
+      ({ client: sender, server: source }) =>
+        withPair(runtime, 4, ({ client: sink, server: receiver }) => work(sender, source, sink, receiver)),
+    )
+
+  it('tells a relay that there is no descriptor for its pipe, and loses nothing', () =>
+    withRoad(async (sender, source, sink, receiver) => {
+      exhausted = true
+      await sender.write(fill(new Uint8Array(1000), 0))
+      expect(await failure(() => source.relay!(sink, 500, () => {}))).toBe('exhausted')
+      exhausted = false
+      expect(await source.relay!(sink, 500, () => {})).toBe(500)
+      expect(await receive(receiver, 500)).toBe(500)
+      expect(await receive(source, 500, 500)).toBe(500)
+    }))
+
+  it('owns no pipe while it waits, and gives each back', () =>
+    withRoad(async (sender, source, sink, receiver) => {
+      // One that is kept for later, perhaps.
+      await sender.write(new Uint8Array(1))
+      expect(await source.relay!(sink, 1, () => {})).toBe(1)
+      await receiver.next()
+      const before = descriptors()
+      const moved = source.relay!(sink, 10, () => {})
+      expect(await settles(runtime, moved)).toBe(false)
+      expect(descriptors()).toBe(before)
+      for (let i = 0; i < 100; i++) {
+        await sender.write(new Uint8Array(10))
+        if (i === 0) await moved
+        else expect(await source.relay!(sink, 10, () => {})).toBe(10)
+        await receive(receiver, 10, 0).catch(() => {})
+      }
+      expect(descriptors()).toBe(before)
+    }))
+
+  it('closes the pipes that are not empty when a relay fails', async () => {
+    const before = descriptors()
+    for (let i = 0; i < 40; i++) {
+      await withRoad(async (sender, source, sink) => {
+        const sending = send(sender, 64 * 1024 * 1024).catch(() => {})
+        const waits: string[] = []
+        let failed = 'no failure'
+        while (failed === 'no failure') {
+          const moved = source.relay!(sink, 2 ** 30, (on) => {
+            waits.push(on)
+            // It holds what the sink has no room for.
+            if (on === 'sink') sink.close()
+          })
+          failed = await failure(() => moved)
+        }
+        expect(failed).toBe('closed')
+        source.close()
+        await sending
+      })
+    }
+    // What is kept empty for use again is bounded, and has been made before.
+    expect(descriptors()).toBeLessThanOrEqual(before + 2)
+  })
+
+  it('is not stalled by urgent data', () =>
+    withPair(runtime, 4, async ({ client, server }) => {
+      const { descriptor } = client as EpollSocket
+      const received = receive(server, 3000)
+      for (let at = 0; at < 3000; at += 100) {
+        await client.write(fill(new Uint8Array(100), at))
+        expect(real.send(descriptor, Uint8Array.of(0xff), 1, MSG_OOB | MSG_NOSIGNAL)).toBe(1)
+        await withPair(runtime, 4, (other) => turns(other, 1))
+      }
+      // The urgent bytes are beside the stream.
+      expect(await received).toBe(3000)
+      client.end()
+      expect((await server.next()).done).toBe(true)
+    }))
+
+  it('tells the reader of a reset that a write met first', () =>
+    withPair(runtime, 4, async ({ client, server }) => {
+      await turns({ client, server }, 1)
+      server.abort()
+      const turn = () => withPair(runtime, 4, (other) => turns(other, 1))
+      expect(await failureOfWriting(client, turn)).toBe('reset')
+      expect(await failure(() => client.next())).toBe('reset')
+      expect(await failure(() => client.next())).toBe('reset')
+    }))
+
+  it('sleeps while nothing happens', () =>
+    withListener(runtime, 4, async () => {
+      counts.epoll_wait = 0
+      await new Promise<void>((resolve) => void clock.after(1000, resolve))
+      expect(counts.epoll_wait).toBeGreaterThan(0)
+      expect(counts.epoll_wait).toBeLessThan(100)
+    }))
+})
