@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts'
 import { failureOf } from './errno.ts'
 import {
   EAGAIN,
+  EINTR,
   EPOLLERR,
   EPOLLHUP,
   EPOLLOUT,
@@ -139,6 +140,7 @@ export class EpollSocket implements Socket, Watched {
       this.readable = false
       return 0
     }
+    if (errno === EINTR) return this.#receive()
     this.#finished = true
     if (errno !== 0) this.#failure ??= failureOf(errno)
     return 0
@@ -191,6 +193,7 @@ export class EpollSocket implements Socket, Watched {
     if (count === size) return count
     if (count === -1) {
       const errno = libc.errno()
+      if (errno === EINTR) return this.#send(bytes, size)
       if (errno !== EAGAIN) throw this.broke(errno)
     }
     this.writable = false
