@@ -45,6 +45,7 @@ export const LIBRARIES: readonly string[] = ['libc.so.6', 'libc.musl-x86_64.so.1
 export const EPOLL_CLOEXEC = 0o2000000
 export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_DEL = 2
+export const EPOLL_CTL_MOD = 3
 export const EPOLLIN = 0x001
 export const EPOLLPRI = 0x002
 export const EPOLLOUT = 0x004

@@ -14,6 +14,7 @@ import {
   EINTR,
   EPOLL_CLOEXEC,
   EPOLL_CTL_ADD,
+  EPOLL_CTL_MOD,
   EPOLLET,
   EPOLLIN,
   EPOLLOUT,
@@ -45,6 +46,7 @@ const SLEEP = 64
 const BLIND_SLEEP = 2
 
 const EVERYTHING = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
+const NOT_WHAT_COMES = EPOLLOUT | EPOLLRDHUP | EPOLLET
 
 export class Loop {
   readonly libc: Libc
@@ -122,6 +124,16 @@ export class Loop {
   remove(descriptor: number): void {
     this.#watched[descriptor] = null
     this.#count--
+  }
+
+  /** Do not tell of what comes, for nobody asks for it: each packet would be told. Ends and room to write are told. */
+  mute(descriptor: number): void {
+    this.#control(EPOLL_CTL_MOD, descriptor, NOT_WHAT_COMES)
+  }
+
+  /** Tell of everything again, also of what came meanwhile. */
+  unmute(descriptor: number): void {
+    this.#control(EPOLL_CTL_MOD, descriptor, EVERYTHING)
   }
 
   /** It could go on, but others come first: `ready` is told when they had their turn. */

@@ -21,7 +21,7 @@ import type { EpollSocket } from './socket.ts'
  * of a sink that does not take it is memory. So the pieces of one that keeps up grow, and those of one that does not shrink.
  */
 const PIPE_SIZE = 1_048_576
-const PIECE = 131_072
+export const PIECE = 131_072
 const SMALLEST_PIECE = 65_536
 /** Pipes kept for use again: two descriptors each. */
 const KEPT = 32
@@ -82,7 +82,6 @@ export class Relay {
   readonly #resolve: (moved: number) => void
   readonly #reject: (failure: Error) => void
   #pipe: Pipe | null = null
-  #piece = PIECE
   #inside = 0
   #taken = 0
   #ended = false
@@ -136,7 +135,7 @@ export class Relay {
     if (this.#ended || this.#taken === this.#limit || !this.#source.readable) return false
     const { loop: { libc }, pipes } = this.#engine
     const { writing } = this.#pipe ??= pipes.take()
-    const size = Math.min(this.#limit - this.#taken, this.#piece)
+    const size = Math.min(this.#limit - this.#taken, this.#source.piece)
     const count = libc.splice(this.#source.descriptor, 0, writing, 0, size, TAKE)
     if (count > 0) {
       this.#taken += count
@@ -152,7 +151,7 @@ export class Relay {
     if (errno === EINTR) return true
     if (errno !== EAGAIN) throw this.#source.broke(errno)
     // The pipe is empty: it is the source that has nothing.
-    this.#source.readable = false
+    this.#source.dry()
     this.#release()
     return false
   }
@@ -166,13 +165,13 @@ export class Relay {
       const count = libc.splice(this.#pipe!.reading, 0, this.#sink.descriptor, 0, this.#inside, flags)
       if (count > 0) {
         this.#inside -= count
-        if (this.#inside === 0) this.#piece = Math.min(this.#piece * 2, PIPE_SIZE)
+        if (this.#inside === 0) this.#source.piece = Math.min(this.#source.piece * 2, PIPE_SIZE)
         continue
       }
       const errno = libc.errno()
       if (errno === EAGAIN) {
         this.#sink.writable = false
-        this.#piece = Math.max(this.#piece / 2, SMALLEST_PIECE)
+        this.#source.piece = Math.max(this.#source.piece / 2, SMALLEST_PIECE)
       } else if (errno !== EINTR) throw sinkFailure(this.#sink.broke(errno))
     }
     return true

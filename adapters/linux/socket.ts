@@ -10,6 +10,7 @@ import {
   EINTR,
   EPOLLERR,
   EPOLLHUP,
+  EPOLLIN,
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
@@ -19,7 +20,7 @@ import {
   SOL_SOCKET,
 } from './libc.ts'
 import { READ_SIZE, type ReadBuffer, room } from './memory.ts'
-import { Relay, type Waiting } from './relay.ts'
+import { PIECE, Relay, type Waiting } from './relay.ts'
 import type { Watched } from './loop.ts'
 
 type Pulled = IteratorResult<Uint8Array, void>
@@ -53,6 +54,8 @@ export class EpollSocket implements Socket, Watched {
   readable = true
   /** There may be room to send. */
   writable = true
+  /** How much of it a relay puts into its pipe at a time. Bytes. */
+  piece = PIECE
   /** Another socket's relay that waits for this one to have room. */
   sink: Relay | null = null
   /** Bytes that came in this round of the loop. */
@@ -62,6 +65,7 @@ export class EpollSocket implements Socket, Watched {
   #where: Endpoint | null
   /** Part of a receive does not mean that there is no more. */
   #doubtful = false
+  #muted = false
   #finished = false
   #ended = false
   #shut = false
@@ -128,7 +132,7 @@ export class EpollSocket implements Socket, Watched {
     const { buffers, loop: { libc } } = this.#engine
     const count = libc.recv(this.descriptor, buffers.next, READ_SIZE, 0)
     if (count > 0) {
-      if (count < READ_SIZE && !this.#doubtful) this.readable = false
+      if (count < READ_SIZE && !this.#doubtful) this.dry()
       this.spend(count)
       const lent = buffers.take(count)
       this.#lent = lent
@@ -137,7 +141,7 @@ export class EpollSocket implements Socket, Watched {
     }
     const errno = count === 0 ? 0 : libc.errno()
     if (errno === EAGAIN) {
-      this.readable = false
+      this.dry()
       return 0
     }
     if (errno === EINTR) return this.#receive()
@@ -146,8 +150,18 @@ export class EpollSocket implements Socket, Watched {
     return 0
   }
 
+  /** There is nothing to receive: epoll tells when there is. */
+  dry(): void {
+    this.readable = false
+    if (!this.#muted) return
+    this.#muted = false
+    this.#engine.loop.unmute(this.descriptor)
+  }
+
   ready(events: number): void {
     if (this.#shut) return
+    // Something came, and then more, and nobody took the first.
+    const ignored = this.readable && (events & EPOLLIN) !== 0
     this.readable = true
     if ((events & MORE) !== 0) this.#doubtful = true
     if ((events & (EPOLLOUT | BROKEN)) !== 0 && !this.writable) {
@@ -163,7 +177,13 @@ export class EpollSocket implements Socket, Watched {
         this.refused = null
         pulled(this.#result)
       } else if (this.#finished) this.#finish()
-    } else this.#relay?.run()
+    } else {
+      this.#relay?.run()
+      if (ignored && this.readable && !this.#muted) {
+        this.#muted = true
+        this.#engine.loop.mute(this.descriptor)
+      }
+    }
   }
 
   /** Nothing more comes: tell who waits. */
