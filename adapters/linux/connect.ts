@@ -48,10 +48,10 @@ class EpollConnecting implements Connecting, Watched {
     if (this.#settled) return
     const errno = this.#engine.errorOf(this.#descriptor)
     if (errno !== 0) this.#fail(failureOf(errno))
-    else if ((events & EPOLLOUT) !== 0) this.#succeed()
+    else if ((events & EPOLLOUT) !== 0) this.#succeed(events)
   }
 
-  #succeed(): void {
+  #succeed(events: number): void {
     this.#settled = true
     const socket = new EpollSocket(
       this.#engine,
@@ -61,6 +61,8 @@ class EpollConnecting implements Connecting, Watched {
     )
     this.#engine.loop.replace(this.#descriptor, socket)
     this.#made = socket
+    // What came with it is told but once.
+    socket.ready(events)
     this.#resolve(socket)
   }
 

@@ -41,6 +41,7 @@ RESET[0] = 1
 const BROKEN = EPOLLERR | EPOLLHUP
 /** After these a receive that fills less than its buffer has not emptied the socket: an end or urgent data may follow. */
 const MORE = BROKEN | EPOLLRDHUP | EPOLLPRI
+const COMES = EPOLLIN | MORE
 
 /** What one socket may receive before the others have had their turn, a third of a millisecond's worth. Bytes. */
 const FAIR = 1_048_576
@@ -50,8 +51,8 @@ export class EpollSocket implements Socket, Watched {
   readonly descriptor: number
   pulled: ((result: Pulled) => void) | null = null
   refused: ((reason: Error) => void) | null = null
-  /** There may be something to receive. Cleared by who finds that there is not. */
-  readable = true
+  /** There may be something to receive: epoll tells, from its first look on. Cleared by who finds that there is not. */
+  readable = false
   /** There may be room to send. */
   writable = true
   /** How much of it a relay puts into its pipe at a time. Bytes. */
@@ -162,7 +163,7 @@ export class EpollSocket implements Socket, Watched {
     if (this.#shut) return
     // Something came, and then more, and nobody took the first.
     const ignored = this.readable && (events & EPOLLIN) !== 0
-    this.readable = true
+    if (events === 0 || (events & COMES) !== 0) this.readable = true
     if ((events & MORE) !== 0) this.#doubtful = true
     if ((events & (EPOLLOUT | BROKEN)) !== 0 && !this.writable) {
       this.writable = true
@@ -170,14 +171,14 @@ export class EpollSocket implements Socket, Watched {
       else this.sink?.run()
     }
     const { pulled } = this
-    if (pulled !== null) {
+    if (pulled !== null && this.readable) {
       const count = this.#receive()
       if (count > 0) {
         this.pulled = null
         this.refused = null
         pulled(this.#result)
       } else if (this.#finished) this.#finish()
-    } else {
+    } else if (pulled === null) {
       this.#relay?.run()
       if (ignored && this.readable && !this.#muted) {
         this.#muted = true
