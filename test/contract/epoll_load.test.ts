@@ -8,7 +8,7 @@ import { collect, type Family, fill, type Pair, receive, send, settles, temporar
 
 const FAMILIES: readonly Family[] = [4, 'unix']
 const CONNECTIONS = 20
-const BYTES = 300_000
+const BYTES = 1_000_000
 const ROADS = 8
 const ROAD_BYTES = 2_000_000
 const TINY = 20_000
@@ -36,7 +36,7 @@ describe.skipIf(libc === null)('the epoll engine under load', async () => {
       while (!done) {
         collect()
         collections++
-        await turns(pair, 3)
+        await turns(pair, 1)
       }
     })
     await finished
