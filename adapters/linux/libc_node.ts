@@ -21,7 +21,10 @@ async function load(): Promise<Ffi> {
   try {
     return await import('node:ffi')
   } catch {
-    throw new SystemFailure('unsupported', `node:ffi is not in Node ${process.versions.node}, or is switched off`)
+    throw new SystemFailure(
+      'unsupported',
+      `Node ${process.versions.node} has no node:ffi: that came with 26.1, and may be switched off`,
+    )
   }
 }
 
