@@ -48,7 +48,7 @@ export const LOCALS_CHECK = 10_000
 // Logs
 
 /** Lines are handed to the machine when this much waits (or at the sweep). One write that fails loses no more than this. */
-export const LOG_PIECE = 65_536
+export const LOG_PIECE = 262_144
 /** Lines that wait while the machine is slow or the disk is full: half a minute at a thousand lines a second. */
 export const LOG_BACKLOG = 4_194_304
 /** How long a stop waits for a log that does not move, ms: a paused terminal must not keep the process. */

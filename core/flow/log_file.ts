@@ -200,7 +200,7 @@ export class LogFile {
     this.#written += size
     if (this.#written === this.#committed) {
       // After a jam the buffer is large: it is not kept, for the next jam may be days away.
-      if (out.bytes.length > 4 * BUFFER_SIZE) out.bytes = new Uint8Array(BUFFER_SIZE)
+      if (out.bytes.length > 16 * BUFFER_SIZE) out.bytes = new Uint8Array(BUFFER_SIZE)
       this.#written = this.#committed = out.length = 0
     } else if (this.#written >= out.length / 2) {
       // Moved when at most half is left, so that a byte moves once on average.

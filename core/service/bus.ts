@@ -68,7 +68,7 @@ export class Bus {
         const taken = this.#socket.write(out.view())
         if (taken !== undefined) await taken
         // After a jam it is large.
-        if (out.bytes.length > 4 * BUFFER_SIZE) out.bytes = new Uint8Array(BUFFER_SIZE)
+        if (out.bytes.length > 16 * BUFFER_SIZE) out.bytes = new Uint8Array(BUFFER_SIZE)
         out.clear()
       }
     } catch (error) {
