@@ -75,6 +75,11 @@ export interface Socket extends AsyncIterable<Uint8Array> {
   /** Like `close`, but the peer sees a reset (RST) where the machine can do it: how a broken message is told. */
   abort(): void
   /**
+   * Call `stirred`, once, when bytes have come, or the end, or it broke: where a machine can tell it for less than a pull.
+   * Stands until the next pull, and until then what was lent is not used.
+   */
+  watch?(stirred: () => void): void
+  /**
    * Move bytes from this socket to `to`, unseen (splice), where the machine can: waits for the first, moves what has come,
    * `limit` at most, and settles when `to` has taken it. Gives the count; 0: this socket has ended. Stands for a pull here
    * and a write there, and fails as they do: with a SinkFailure where it is the write. `waiting` is told before each wait who is waited for: a deadline's moment.

@@ -28,7 +28,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'core/control': ABOVE,
   'core/cli': ['core/service', 'core/control', ...ABOVE],
   'adapters/shared': ['core/bytes'],
-  'adapters/node': ['adapters/shared', 'core/bytes'],
+  'adapters/node': ['adapters/linux', 'adapters/shared', 'core/bytes'],
   // Deno and Bun have Node's modules, for what their own cannot do.
   'adapters/deno': ['adapters/node', 'adapters/linux', 'adapters/shared', 'core/bytes'],
   'adapters/bun': ['adapters/node', 'adapters/linux', 'adapters/shared', 'core/bytes'],

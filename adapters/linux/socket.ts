@@ -15,6 +15,7 @@ import {
   EPOLLPRI,
   EPOLLRDHUP,
   MSG_NOSIGNAL,
+  MSG_PEEK,
   SHUT_WR,
   SO_LINGER,
   SOL_SOCKET,
@@ -67,6 +68,7 @@ export class EpollSocket implements Socket, Watched {
   /** Part of a receive does not mean that there is no more. */
   #doubtful = false
   #muted = false
+  #stirred: (() => void) | null = null
   #finished = false
   #ended = false
   #shut = false
@@ -93,12 +95,8 @@ export class EpollSocket implements Socket, Watched {
 
   next(): Promise<Pulled> {
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
-    const lent = this.#lent
-    if (lent !== null) {
-      this.#lent = null
-      this.#result.value = NOTHING
-      this.#engine.buffers.give(lent)
-    }
+    this.#stirred = null
+    this.#takeBack()
     if (this.readable && !this.#finished) {
       if (this.greedy) this.#engine.loop.later(this)
       else if (this.#receive() > 0) return Promise.resolve(this.#result)
@@ -112,6 +110,31 @@ export class EpollSocket implements Socket, Watched {
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  /** What was lent is not used any more. */
+  #takeBack(): void {
+    const lent = this.#lent
+    if (lent === null) return
+    this.#lent = null
+    this.#result.value = NOTHING
+    this.#engine.buffers.give(lent)
+  }
+
+  watch(stirred: () => void): void {
+    this.#takeBack()
+    this.#stirred = stirred
+    if (this.readable) this.#stir()
+  }
+
+  /** Something may have come, and somebody wants to hear of it: look. */
+  #stir(): void {
+    const { buffers, loop: { libc } } = this.#engine
+    const count = this.#finished ? 0 : libc.recv(this.descriptor, buffers.next, 1, MSG_PEEK)
+    if (count === -1 && libc.errno() === EAGAIN) return this.dry()
+    const stirred = this.#stirred
+    this.#stirred = null
+    stirred?.()
   }
 
   /** It has had its share of this round. */
@@ -179,6 +202,7 @@ export class EpollSocket implements Socket, Watched {
         pulled(this.#result)
       } else if (this.#finished) this.#finish()
     } else if (pulled === null) {
+      if (this.#stirred !== null && this.readable) return this.#stir()
       this.#relay?.run()
       if (ignored && this.readable && !this.#muted) {
         this.#muted = true
@@ -267,6 +291,7 @@ export class EpollSocket implements Socket, Watched {
     if (this.#shut) return
     this.#shut = true
     this.#ended = true
+    this.#stirred = null
     this.#finished = true
     this.readable = false
     const { loop } = this.#engine

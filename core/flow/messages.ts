@@ -83,6 +83,12 @@ export class Messages {
     this.#pull.then(came, broke)
   }
 
+  /** The same while all that was received is used up, and whatever stirs is one and the same. */
+  rest(stirred: () => void): void {
+    if (this.socket.watch === undefined) this.watch(stirred, stirred)
+    else if (this.#pull === null) this.socket.watch(stirred)
+  }
+
   get watched(): boolean {
     return this.#pull !== null
   }

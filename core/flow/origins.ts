@@ -41,9 +41,9 @@ export class OriginConnection implements Timed {
     this.outbox = new Outbox(socket, 'origin-left')
   }
 
-  /** The next pull begins while nobody waits, so that an origin that closes is noticed. */
+  /** An origin that closes, or says what nobody asked for, is noticed while nobody waits. */
   watch(): void {
-    this.messages.watch(this.#stirred, this.#stirred)
+    this.messages.rest(this.#stirred)
   }
 
   /** Count what has passed since it was counted last. */

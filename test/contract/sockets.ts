@@ -57,6 +57,24 @@ export function streams(runtime: Runtime, skips: Skips): void {
       expect(await received).toBe(MEGABYTES - 997)
     })
 
+    check('tells once that something stirs, where it can', async ({ client, server }) => {
+      if (server.watch === undefined) return
+      let stirred = 0
+      server.watch(() => stirred++)
+      await client.write(fill(new Uint8Array(3), 0))
+      expect(await settles(runtime, new Promise(() => {}))).toBe(false)
+      expect(stirred).toBe(1)
+      await client.write(fill(new Uint8Array(3), 3))
+      expect(await receive(server, 6)).toBe(6)
+      expect(stirred).toBe(1)
+      const pull = server.next()
+      client.end()
+      expect((await pull).done).toBe(true)
+      server.watch(() => stirred++)
+      expect(await settles(runtime, new Promise(() => {}))).toBe(false)
+      expect(stirred).toBe(2)
+    })
+
     check('lends a chunk until the next pull, whatever comes and is collected meanwhile', async (pair) => {
       const sending = send(pair.client, LENT, 100_000).then(() => pair.client.end())
       await withPair(runtime, family, async (other) => {
