@@ -1,7 +1,7 @@
 /** libc by Deno.dlopen. */
 import { type Runtime, SystemFailure } from '../../core/runtime.ts'
-import { denoFailure } from '../deno/failure.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
+import { systemFailure } from '../shared/failure.ts'
 import { socketAddress } from './address.ts'
 import { type EngineOptions, onEpoll } from './engine.ts'
 import { failureOf } from './errno.ts'
@@ -96,7 +96,7 @@ async function giver(libc: Libc): Promise<GiveWay> {
       while (libc.send(sending, byte, 1, MSG_NOSIGNAL) === -1 && libc.errno() === EINTR);
     }
   } catch (error) {
-    throw denoFailure(error)
+    throw systemFailure(error)
   } finally {
     Deno.removeSync(folder, { recursive: true })
   }

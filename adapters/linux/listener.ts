@@ -96,7 +96,7 @@ export class EpollListener implements Listener, Watched {
 
   #accept(): EpollSocket | null {
     const { libc } = this.#engine.loop
-    for (;;) {
+    for (let tries = 0; tries < BATCH; tries++) {
       socketAddress.expect()
       const descriptor = libc.accept4(
         this.#descriptor,
@@ -130,6 +130,9 @@ export class EpollListener implements Listener, Watched {
       }
       // What befell this one connection while it waited (accept(2)): there is another.
     }
+    // But not without end.
+    this.#rest()
+    return null
   }
 
   close(): void {

@@ -1,7 +1,6 @@
 /** Bytes from one socket to another through a pipe, by splice: they never enter this process. */
-import { SinkFailure, type SystemFailure } from '../../core/runtime.ts'
+import { SinkFailure, SystemFailure } from '../../core/runtime.ts'
 import type { Engine } from './engine.ts'
-import { failureOf } from './errno.ts'
 import {
   EAGAIN,
   EINTR,
@@ -45,11 +44,11 @@ export class Pipes {
     this.#libc = libc
   }
 
-  /** @throws SystemFailure exhausted */
-  take(): Pipe {
+  /** Null where the descriptors are used up. */
+  take(): Pipe | null {
     const kept = this.#kept.pop()
     if (kept !== undefined) return kept
-    if (this.#libc.pipe2(this.#ends, O_NONBLOCK | O_CLOEXEC) === -1) throw failureOf(this.#libc.errno())
+    if (this.#libc.pipe2(this.#ends, O_NONBLOCK | O_CLOEXEC) === -1) return null
     const [reading, writing] = this.#numbers as unknown as [number, number]
     // Where the user has too much in pipes already it stays smaller, and works as well.
     this.#libc.fcntl(writing, F_SETPIPE_SZ, PIPE_SIZE)
@@ -67,7 +66,10 @@ export class Pipes {
   }
 }
 
-const sinkFailure = ({ code, detail }: SystemFailure): SinkFailure => new SinkFailure(code, detail)
+/** There is no pipe to be had, and nothing was moved yet: whoever asked has to read and write. */
+export const NO_PIPE = new SystemFailure('exhausted', 'no pipe')
+
+export const sinkFailure = ({ code, detail }: SystemFailure): SinkFailure => new SinkFailure(code, detail)
 
 /** Told before each wait what is waited for. */
 export type Waiting = (on: 'source' | 'sink') => void
@@ -134,9 +136,13 @@ export class Relay {
   #take(): boolean {
     if (this.#ended || this.#taken === this.#limit || !this.#source.readable) return false
     const { loop: { libc }, pipes } = this.#engine
-    const { writing } = this.#pipe ??= pipes.take()
+    const pipe = this.#pipe ??= pipes.take()
+    if (pipe === null) {
+      if (this.#taken === 0) throw NO_PIPE
+      return false
+    }
     const size = Math.min(this.#limit - this.#taken, this.#source.piece)
-    const count = libc.splice(this.#source.descriptor, 0, writing, 0, size, TAKE)
+    const count = libc.splice(this.#source.descriptor, 0, pipe.writing, 0, size, TAKE)
     if (count > 0) {
       this.#taken += count
       this.#inside += count

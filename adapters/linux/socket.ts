@@ -21,7 +21,7 @@ import {
   SOL_SOCKET,
 } from './libc.ts'
 import { READ_SIZE, type ReadBuffer, room } from './memory.ts'
-import { PIECE, Relay, type Waiting } from './relay.ts'
+import { NO_PIPE, PIECE, Relay, sinkFailure, type Waiting } from './relay.ts'
 import type { Watched } from './loop.ts'
 
 type Pulled = IteratorResult<Uint8Array, void>
@@ -63,6 +63,8 @@ export class EpollSocket implements Socket, Watched {
   /** Bytes that came in this round of the loop. */
   #round = 0
   #spent = 0
+  /** What the next receive takes at most. */
+  #most = READ_SIZE
   readonly #engine: Engine
   #where: Endpoint | null
   /** Part of a receive does not mean that there is no more. */
@@ -154,9 +156,9 @@ export class EpollSocket implements Socket, Watched {
   /** Receive into a buffer and lend it: gives the count, 0 when there is nothing now, or never again (`finished`). */
   #receive(): number {
     const { buffers, loop: { libc } } = this.#engine
-    const count = libc.recv(this.descriptor, buffers.next, READ_SIZE, 0)
+    const count = libc.recv(this.descriptor, buffers.next, this.#most, 0)
     if (count > 0) {
-      if (count < READ_SIZE && !this.#doubtful) this.dry()
+      if (count < this.#most && !this.#doubtful) this.dry()
       this.spend(count)
       const lent = buffers.take(count)
       this.#lent = lent
@@ -311,6 +313,28 @@ export class EpollSocket implements Socket, Watched {
     this.close()
   }
 
+  /** What a relay does, by reading and writing. */
+  async #carry(to: EpollSocket, limit: number, waiting: Waiting): Promise<number> {
+    this.#most = Math.min(limit, READ_SIZE)
+    waiting('source')
+    const pulled = await this.next()
+    this.#most = READ_SIZE
+    if (pulled.done === true) {
+      if (this.#shut) throw closed()
+      return 0
+    }
+    try {
+      const taken = to.write(pulled.value)
+      if (taken !== undefined) {
+        waiting('sink')
+        await taken
+      }
+    } catch (error) {
+      throw sinkFailure(error as SystemFailure)
+    }
+    return pulled.value.length
+  }
+
   relay(to: Socket, limit: number, waiting: Waiting): Promise<number> {
     if (!(to instanceof EpollSocket)) throw new Error('a relay needs two sockets of this engine')
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
@@ -326,7 +350,8 @@ export class EpollSocket implements Socket, Watched {
         resolve(moved)
       }, (failure) => {
         settle()
-        reject(failure)
+        if (failure === NO_PIPE) resolve(this.#carry(to, limit, waiting))
+        else reject(failure)
       })
       this.#relay = relay
       to.sink = relay
