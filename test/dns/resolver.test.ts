@@ -928,6 +928,7 @@ test('statistics count', async () => {
   expect(resolver.statistics).toEqual({
     lookups: 2,
     hits: 1,
+    negative: 0,
     stale: 0,
     failures: 0,
     open: 0,

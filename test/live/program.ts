@@ -29,6 +29,11 @@ const COMMANDS: Record<ProgramName, readonly string[]> = {
 /** The program chosen for this run. */
 export const PROGRAM = (process.env.EXAPROXY_TEST_PROGRAM ?? 'node') as ProgramName
 
+/** The engine to be tested; without it the program's own choice. */
+const ENGINE = process.env.EXAPROXY_TEST_ENGINE === undefined
+  ? {}
+  : { EXAPROXY_SERVICE_ENGINE: process.env.EXAPROXY_TEST_ENGINE }
+
 export const COMMAND: readonly string[] = process.env.EXAPROXY_TEST_COMMAND?.split(' ') ?? COMMANDS[PROGRAM]
 if (COMMAND === undefined) throw new Error(`EXAPROXY_TEST_PROGRAM=${PROGRAM} is none of ${Object.keys(COMMANDS)}`)
 for (const path of COMMAND.filter((word) => word.startsWith('/'))) {
@@ -119,7 +124,7 @@ export class Program {
     const words = [...COMMAND.slice(1), '--config', file, ...options.arguments ?? []]
     const child = spawn(COMMAND[0], words, {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...options.environment },
+      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...ENGINE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     return new Program(child, folder)
