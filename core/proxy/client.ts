@@ -233,13 +233,6 @@ export class Client implements Timed {
     return true
   }
 
-  /** The client asked for the end of the connection, and nothing of it is unread: it may be closed without waiting for it. */
-  get saidItsLast(): boolean {
-    const { request, failure } = this.record
-    if (request === null || request.persistent || failure !== '' || this.record.tunnel) return false
-    return !this.messages.parser.buffered && (this.upload === null || this.upload.done)
-  }
-
   /** The exchange goes on over this connection, new or kept. */
   use(connection: OriginConnection): void {
     this.connection = connection

@@ -51,7 +51,7 @@ export async function converse(client: Client, recorded: Recorded): Promise<void
       recorded(client.record)
       client.release(keep)
     } while (client.again())
-    if (!client.saidItsLast) await linger(client)
+    await linger(client)
   } finally {
     client.close()
     messages.parser.release()
