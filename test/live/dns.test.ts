@@ -442,7 +442,8 @@ describe('liars', () => {
   })
 
   test('nobody there, in words; at once where the machine tells of ICMP errors (Deno does not)', async () => {
-    const server = `127.0.0.1:${await freePort()}`
+    // A port below those that queries come from, of which many are about.
+    const server = '127.0.0.1:1'
     const resolver = resolverFor([server], { timeout: 500, retries: 0 })
     const { code, detail } = await failure(resolver.lookup('www.x.test', 4))
     const [expected, words] = runtime.name === 'deno'

@@ -290,7 +290,8 @@ describe('what keeps it from starting is one clear line', () => {
   })
 
   test('an engine that was asked for', async () => {
-    await using program = Program.run({ service: { workers: 2, engine: 'epoll' } })
+    const asked = (engine: string) => ({ environment: { EXAPROXY_SERVICE_ENGINE: engine } })
+    await using program = Program.run({ service: { workers: 2 } }, asked('epoll'))
     const ready = /2 workers are ready engine=epoll /
     const works = await program.until(() => ready.test(program.diagnostics), 'readiness', 20_000).then(
       () => true,
@@ -298,7 +299,7 @@ describe('what keeps it from starting is one clear line', () => {
     )
     if (works) {
       // Where it works, "auto" takes it.
-      await using other = await Program.start(TWO)
+      await using other = await Program.start(TWO, asked('auto'))
       await other.until(() => ready.test(other.diagnostics), 'readiness')
       return
     }
