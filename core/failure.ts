@@ -44,6 +44,8 @@ export const FAILURES = {
   'destination-refused': row('proxy', 'decide', 403, 'This destination is not allowed.'),
   'local-refused': row('proxy', 'decide', 403, 'This destination is the proxy machine itself, which is not allowed.'),
   'name-refused': row('proxy', 'decide', 403, 'Names without a dot are not allowed.'),
+  'denied': row('proxy', 'decide', 403, 'The rules of this network do not allow this.'),
+  'filter-unavailable': row('proxy', 'decide', 503, 'The filter of this network cannot decide at the moment.'),
   'no-upstream': row('proxy', 'decide', 404, 'No site of that name is served here.'),
   'loop': row('proxy', 'decide', 508, 'The request has come through this proxy before.'),
   'bug': row('proxy', 'exchange', 500, 'This proxy made a mistake.'),
@@ -70,16 +72,16 @@ export type FailureCode = keyof typeof FAILURES
 export class Failure extends Error {
   readonly code: FailureCode
   readonly detail: string
+  /** The status to answer with; see {@link FAILURES}. */
+  readonly status: number
 
-  constructor(code: FailureCode, detail = '') {
+  /** `status`: another than that of the table. */
+  constructor(code: FailureCode, detail = '', status: number = FAILURES[code].status) {
     super(detail === '' ? code : `${code}: ${detail}`)
     this.name = 'Failure'
     this.code = code
     this.detail = detail
-  }
-
-  get status(): number {
-    return FAILURES[this.code].status
+    this.status = status
   }
 
   get who(): Party {

@@ -398,3 +398,5 @@ const matching = (form: string, example: string, rule: RegExp, change = asIs) =>
 export const method = matching('a method', '"GET"', TOKEN)
 export const protocol = matching('the name of a protocol', '"websocket"', PROTOCOL, (text) => text.toLowerCase())
 export const pseudonym = matching('a name without spaces, or empty', '"exaproxy"', RECEIVED_BY)
+/** A name as that of a table: letters, digits, "-" and "_". */
+export const classifier = matching('a name', '"rules"', /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)

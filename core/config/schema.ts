@@ -47,9 +47,10 @@ const MOST = 1_000_000
 
 const listener = z.strictObject({
   mode: option(
-    kind.choice('forward', 'reverse'),
+    kind.choice('forward', 'reverse', 'icap'),
     'forward',
-    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream).',
+    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream), "icap" lets ' +
+      'other proxies ask the filter (RFC 3507).',
   ),
   address: required(
     kind.endpoints,
@@ -88,6 +89,24 @@ const listener = z.strictObject({
     kind.count(1, 65_535),
     1024,
     'Connections the system may hold before they are accepted: a burst of a second. The system may have a lower limit.',
+  ),
+  filter: option(
+    kind.list(kind.classifier, 'a list of names', '["rules", "guard"]'),
+    [],
+    'Who decides about each request, asked in order: "rules" is the [[rule]] table, others are names of [helper.NAME] and ' +
+      '[icap.NAME]. An empty list: nobody.',
+  ),
+  safe_search: option(
+    kind.choice('off', 'moderate', 'strict'),
+    'off',
+    'Make search engines and YouTube leave out what is not for children: by the address that is connected to, and by the ' +
+      'query where it can be seen. A rule may say otherwise.',
+  ),
+  peek: option(
+    kind.flag,
+    false,
+    'Look at the first message of TLS inside a tunnel (ClientHello), and filter once more by the server name in it. ' +
+      'Nothing is decrypted, and the bytes are passed on as they came.',
   ),
 })
 
@@ -375,7 +394,8 @@ const withNames = <T>(tables: Readonly<Record<string, T>>): Array<T & { readonly
 const withoutName = <T extends { readonly name: string }>({ name: _, ...table }: T): Omit<T, 'name'> => table
 
 export function toSettings(decoded: Decoded): Settings {
-  return { ...decoded, listener: withNames(decoded.listener), upstream: withNames(decoded.upstream) }
+  const named = { listener: withNames(decoded.listener), upstream: withNames(decoded.upstream) }
+  return { ...decoded, ...named, rule: [], list: [], helper: [], icap: [] }
 }
 
 /** The settings as a person would write them. */

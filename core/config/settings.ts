@@ -17,7 +17,7 @@ export interface AddressPattern {
 
 export interface ListenerSettings {
   readonly name: string
-  readonly mode: 'forward' | 'reverse'
+  readonly mode: 'forward' | 'reverse' | 'icap'
   /** `address:port`, `[v6]:port`, `unix:/path`. */
   readonly address: readonly string[]
   /** Connections in all, 0: no limit but the system's. */
@@ -29,6 +29,123 @@ export interface ListenerSettings {
   readonly idle_timeout: number
   readonly head_size: number
   readonly backlog: number
+  /** The chain of classifiers, in order: `rules`, and names of helpers and ICAP services. */
+  readonly filter: readonly string[]
+  readonly safe_search: SafeSearchLevel
+  /** Look at the ClientHello inside a tunnel, and filter by what it says. */
+  readonly peek: boolean
+}
+
+export type SafeSearchLevel = 'off' | 'moderate' | 'strict'
+
+/** Conditions of a rule: all that are given must hold, and of the values of one, any. Texts as the file has them. */
+export interface RuleConditions {
+  readonly listener?: readonly string[]
+  /** Addresses and networks. */
+  readonly client?: readonly string[]
+  readonly user?: readonly string[]
+  readonly method?: readonly string[]
+  readonly scheme?: readonly string[]
+  /** `example.com` (it and all below), `=example.com` (it alone), `*.example.com` (below), `ads*.example.com`, `~regex`. */
+  readonly host?: readonly string[]
+  readonly port?: readonly PortRange[]
+  /** `/a` (it and all below), `=/a`, `/a/*.gif`, `~regex`. */
+  readonly path?: readonly string[]
+  /** As `path`, but a plain text may stand anywhere. */
+  readonly query?: readonly string[]
+  /** Field name to patterns; an empty pattern: the field is there. */
+  readonly header?: Readonly<Record<string, readonly string[]>>
+  /** Names of lists. */
+  readonly list?: readonly string[]
+  /** `mon-fri 08:00-17:00`, `22:00-06:00`, `sat,sun`; Squid's letters too: `MTWHF 08:00-17:00`. */
+  readonly time?: readonly string[]
+  /** Networks the destination lies in. */
+  readonly address?: readonly string[]
+  /** Inside a tunnel: the server name of the ClientHello, as `host`. */
+  readonly sni?: readonly string[]
+  /** Inside a tunnel: what came is (not) TLS, has (no) encrypted ClientHello, names (no) other host than CONNECT did. */
+  readonly tls?: boolean
+  readonly ech?: boolean
+  readonly sni_mismatch?: boolean
+  readonly not?: RuleConditions
+  readonly any?: readonly RuleConditions[]
+  readonly all?: readonly RuleConditions[]
+}
+
+export interface RuleSettings extends RuleConditions {
+  /** Empty: its number stands for it. */
+  readonly name: string
+  readonly do: 'permit' | 'deny' | 'redirect' | 'rewrite' | 'respond' | 'intercept' | 'close'
+  /** A URL (redirect, rewrite) or `host:port` (intercept, rewrite of CONNECT). */
+  readonly to: string
+  /** 0: 403 (deny), 302 (redirect), 200 (respond). */
+  readonly status: number
+  readonly reason: string
+  readonly set: Readonly<Record<string, string>>
+  readonly append: Readonly<Record<string, string>>
+  readonly remove: readonly string[]
+  /** Name to value; an empty value takes the cookie out. */
+  readonly cookie: Readonly<Record<string, string>>
+  /** respond: a file to answer with; or its text. */
+  readonly file: string
+  readonly text: string
+  /** respond: the Content-Type; empty: by the name of the file, or text/plain. */
+  readonly type: string
+  /** Decide, count and log, but do nothing. */
+  readonly report_only: boolean
+  /** permit: no other classifier is asked. */
+  readonly final: boolean
+  /** Instead of the listener's; empty: the listener's. */
+  readonly safe_search: SafeSearchLevel | ''
+}
+
+export interface ListSettings {
+  readonly name: string
+  /** One of the two; the other is empty. */
+  readonly file: string
+  readonly folder: string
+  readonly format: 'domains' | 'hosts' | 'squidguard' | 'adblock' | 'cidr'
+}
+
+/** What is done when a helper or a service cannot say in time, is full, or is broken. */
+export type OnError = 'permit' | 'deny' | 'unavailable'
+
+export interface HelperSettings {
+  readonly name: string
+  readonly program: readonly string[]
+  readonly protocol: 'squid' | 'exaproxy-url' | 'exaproxy-icap' | 'external_acl'
+  /** Child processes kept, and at most. */
+  readonly minimum: number
+  readonly maximum: number
+  /** Requests one child may have at once; 0: one, and lines have no channel ID. */
+  readonly concurrency: number
+  /** Requests that may wait for a child. */
+  readonly queue: number
+  /** From the question to the answer, waiting included. */
+  readonly timeout: number
+  readonly on_error: OnError
+  /** squid: what follows the URL; external_acl: the whole format. Squid's logformat codes. Empty: the protocol's own. */
+  readonly extras: string
+  /** external_acl: how long an OK and an ERR are kept; and the part of it, percent, after which it is asked anew beside. */
+  readonly ttl: number
+  readonly negative_ttl: number
+  readonly grace: number
+  readonly cache_size: number
+}
+
+export interface IcapSettings {
+  readonly name: string
+  /** The first that is well is asked. */
+  readonly url: readonly string[]
+  readonly method: 'reqmod' | 'respmod'
+  readonly timeout: number
+  readonly on_error: OnError
+  /** Bytes of a body shown first, at most what the service asks for; 0: none is asked for. */
+  readonly preview: number
+  /** Connections to one service at most; the service may say less. */
+  readonly connections: number
+  /** Requests that may wait for a connection. */
+  readonly queue: number
 }
 
 export interface UpstreamSettings {
@@ -138,6 +255,10 @@ export interface AdminSettings {
 export interface Settings {
   readonly listener: readonly ListenerSettings[]
   readonly upstream: readonly UpstreamSettings[]
+  readonly rule: readonly RuleSettings[]
+  readonly list: readonly ListSettings[]
+  readonly helper: readonly HelperSettings[]
+  readonly icap: readonly IcapSettings[]
   readonly outgoing: OutgoingSettings
   readonly http: HttpSettings
   readonly dns: DnsSettings

@@ -49,6 +49,8 @@ export const PAGE_WORDS: Readonly<Record<FailureCode, PageWords>> = {
   'destination-refused': row('Access to this address is not allowed', RULES),
   'local-refused': row('Access to this address is not allowed', RULES),
   'name-refused': row('This name is not complete', 'Use the full name of the site, such as www.example.com.'),
+  'denied': row('This is not allowed here', RULES),
+  'filter-unavailable': row('The filter is busy', LATER),
   'no-upstream': row('There is no such site here', NAME),
   'loop': row('The request goes round in a circle', 'Tell whoever runs the proxy: it has been set to ask itself.'),
   'bug': row('The proxy made a mistake', 'Try again. If it goes on, tell whoever runs the proxy what this page says.'),

@@ -26,6 +26,8 @@ const ERROR_TYPES: Readonly<Record<FailureCode, string>> = {
   'destination-refused': 'destination_ip_prohibited',
   'local-refused': 'destination_ip_prohibited',
   'name-refused': 'http_request_denied',
+  'denied': 'http_request_denied',
+  'filter-unavailable': 'proxy_internal_response',
   'no-upstream': 'destination_not_found',
   'loop': 'proxy_loop_detected',
   'bug': 'proxy_internal_error',

@@ -2,12 +2,9 @@
 
 import type { FailureCode } from '../failure.ts'
 import { FAILURES } from '../failure.ts'
+import type { DecisionKind } from '../filter/decision.ts'
 import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../runtime.ts'
-
-/** What was done with the exchange. `permit` is what happens when nobody decides. */
-export type DecisionKind = typeof DECISIONS[number]
-export const DECISIONS = ['permit', 'rewrite', 'redirect', 'deny', 'respond', 'intercept', 'close'] as const
 
 /** How the origin was reached, in Squid's words. Other words come with parents. */
 export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT'
@@ -43,8 +40,15 @@ export class ExchangeRecord {
   /** The status sent to the client; 0: none was. */
   status = 0
   failure: FailureCode | '' = ''
+  /** What was done with it. `permit` is what happens when nobody decides. */
   decision: DecisionKind = 'permit'
-  /** Why it was decided so, and by whom. */
+  /** Who decided so: a classifier of the chain; empty: nobody. */
+  by = ''
+  /** The rule it was decided by. */
+  rule = ''
+  /** The list or category it was found in. */
+  category = ''
+  /** Why it was decided so. */
   reason = ''
   /** Bytes from the client and to the client, heads and the framing of bodies included. */
   bytesIn = 0
@@ -82,6 +86,9 @@ export class ExchangeRecord {
     this.status = 0
     this.failure = ''
     this.decision = 'permit'
+    this.by = ''
+    this.rule = ''
+    this.category = ''
     this.reason = ''
     this.bytesIn = 0
     this.bytesOut = 0
@@ -136,4 +143,5 @@ const POLICY: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'local-refused',
   'name-refused',
   'no-upstream',
+  'denied',
 ])
