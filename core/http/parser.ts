@@ -92,6 +92,11 @@ export class HttpParser {
     return this.#state !== START
   }
 
+  /** All of the current message has been given, but perhaps for its `end`. */
+  get over(): boolean {
+    return this.#state === DONE || this.#state === PAUSED
+  }
+
   /** Bytes are at hand that were not used up, so that `next` may say more without `feed`. */
   get buffered(): boolean {
     return this.#at < this.#to
