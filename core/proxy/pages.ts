@@ -33,6 +33,14 @@ export interface PageSubject {
   readonly date: number
   /** What names this exchange in the log; may be empty. */
   readonly id: string
+  /** The value of Accept-Language; empty or missing: none. */
+  readonly language?: string
+  /** It answers a CONNECT: browsers show no page then, but programs may read why. */
+  readonly connect?: boolean
+  /** The cause of a decision: {@link Cause}. All may be empty. */
+  readonly category?: string
+  readonly rule?: string
+  readonly by?: string
 }
 
 export interface Page {
