@@ -10,8 +10,10 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'rolldown/parseAst'
 
-/** Protocols and filter: handed bytes and the time, they never wait, and do not know each other. */
-const PROTOCOLS = ['http', 'dns', 'icap', 'tls', 'haproxy', 'socks', 'squid', 'filter'].map((name) => `core/${name}`)
+/** Protocols and filter: handed bytes and the time, they never wait, and but for what ARROWS says do not know each other. */
+const PROTOCOLS = ['http', 'dns', 'icap', 'tls', 'haproxy', 'socks', 'squid', 'exaproxy', 'filter'].map((name) =>
+  `core/${name}`
+)
 const PURE = ['core/bytes', ...PROTOCOLS]
 const FLOW = ['core/flow', ...PURE]
 const PROXY = ['core/proxy', ...FLOW]
@@ -21,6 +23,9 @@ const ABOVE = ['core/config', ...PROXY]
 const ARROWS: Record<string, readonly string[]> = {
   'core/bytes': [],
   ...Object.fromEntries(PROTOCOLS.map((name) => [name, ['core/bytes']])),
+  // The languages of helper programs: what they ask about, and what they answer.
+  'core/squid': ['core/bytes', 'core/filter'],
+  'core/exaproxy': ['core/bytes', 'core/filter', 'core/http'],
   'core/flow': PURE,
   'core/proxy': FLOW,
   'core/config': PURE,
