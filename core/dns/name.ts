@@ -5,36 +5,7 @@
  * dots and backslashes in it are written `\.` and `\\`, bytes that are not printable `\DDD` (RFC 1035 5.1).
  */
 
-import { DNS_LABEL_SIZE, DNS_NAME_SIZE, DNS_TEXT_SIZE } from '../limits.ts'
-import { encodePunycode } from './punycode.ts'
-
-/** Letters, digits, hyphens (RFC 1123 2.1), and the underscore, which names of real sites have. */
-const HOST_LABEL = /^[a-z0-9_-]+$/
-const ASCII = /^[\x21-\x7e]*$/
-/** The full stops of East Asian keyboards, that IDNA takes for dots (RFC 3490 3.1). */
-const DOTS = /[\u3002\uff0e\uff61]/g
-/** Control and format characters, separators, unassigned and private ones: never part of a name. */
-const FORBIDDEN = /[\p{C}\p{Z}]/u
-const NUMBER = /^(?:[0-9]+|0x[0-9a-f]*)$/
-
-/** What is wrong with a name, for a person: `{ error }`; or the name as it is asked for. */
-export type HostName = { readonly name: string } | { readonly error: string }
-
-/** Case by case, not as a whole: the whole would make a final sigma of a sigma, and another name of it. */
-function lower(text: string): string {
-  let out = ''
-  for (const character of text) out += character.toLowerCase()
-  return out
-}
-
-/** ASCII letters alone, which is what DNS compares without case (RFC 4343). */
-export function lowerAscii(text: string): string {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i)
-    if (c >= 0x41 && c <= 0x5a) return text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
-  }
-  return text
-}
+import { DNS_LABEL_SIZE, DNS_NAME_SIZE } from '../limits.ts'
 
 /** The letters of a name in a case of their own, by the bits of `random`: what someone who guesses has to guess, too. */
 export function mixCase(name: string, random: Uint8Array): string {
@@ -46,39 +17,6 @@ export function mixCase(name: string, random: Uint8Array): string {
     mixed += upper ? String.fromCharCode(c - 0x20) : name[i]
   }
   return mixed
-}
-
-function aLabel(label: string): string {
-  return ASCII.test(label) ? label : `xn--${encodePunycode(label)}`
-}
-
-/**
- * The name to ask for: lower case, IDN as A-labels (mapped as UTS 46 does, non-transitional: `ß` stays), one dot at the end
- * taken off. A name whose last label is a number is refused: it is meant for an address by some, and no such domain exists.
- */
-export function hostName(text: string): HostName {
-  let name = text
-  if (ASCII.test(name)) {
-    name = lowerAscii(name)
-  } else {
-    // Four bytes of UTF-8 at most make one label character: anything longer is no name, and not worth the work.
-    if (name.length > DNS_NAME_SIZE) return { error: `is longer than ${DNS_NAME_SIZE} characters` }
-    if (FORBIDDEN.test(name.replace(DOTS, '.'))) return { error: 'holds a character that no name has' }
-    name = lower(name.normalize('NFKC')).normalize('NFKC').replace(DOTS, '.')
-    name = name.split('.').map((label) => label.length > DNS_LABEL_SIZE ? label : aLabel(label)).join('.')
-  }
-  if (name.endsWith('.')) name = name.slice(0, -1)
-  if (name === '') return { error: 'is empty' }
-  // On the wire: a length byte before each label and the root after them, so two more than the text.
-  if (name.length > DNS_TEXT_SIZE) return { error: `is longer than ${DNS_TEXT_SIZE} characters` }
-  const labels = name.split('.')
-  for (const label of labels) {
-    if (label === '') return { error: 'has an empty label' }
-    if (label.length > DNS_LABEL_SIZE) return { error: `has a label longer than ${DNS_LABEL_SIZE} characters` }
-    if (!HOST_LABEL.test(label)) return { error: 'holds a character that no name has' }
-  }
-  if (NUMBER.test(labels[labels.length - 1])) return { error: 'ends in a number, as no name does' }
-  return { name }
 }
 
 /** `localhost` and what is below it always mean this machine (RFC 6761 6.3). */
@@ -100,7 +38,7 @@ export function labelText(bytes: Uint8Array, start: number, end: number): string
 
 /**
  * Labels of a name in text, as bytes. Throws a TypeError for what is no name: an empty label, one over 63 bytes, more than
- * 255 in all, a character past ASCII: the caller was to ask {@link hostName} first.
+ * 255 in all, a character past ASCII: the caller was to ask hostName first.
  */
 export function labelsOf(name: string): Uint8Array[] {
   const labels: Uint8Array[] = []

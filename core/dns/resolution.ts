@@ -6,12 +6,13 @@
  * server at once. What does not match the attempt it comes in on (id, question, case) is dropped.
  */
 
+import { lowerAscii } from '../bytes/host.ts'
 import type { Family } from '../bytes/address.ts'
 import { DNS_ADDRESSES, DNS_ALIASES, DNS_UDP_SIZE } from '../limits.ts'
 import type { Lack } from './cache.ts'
 import { CLASS_IN, RCODE, rcodeName, TYPE } from './message.ts'
 import type { Message, Question } from './message.ts'
-import { lowerAscii, mixCase } from './name.ts'
+import { mixCase } from './name.ts'
 import type { Server, Servers } from './servers.ts'
 import { decode, decodeOpening, encodeQuery, Malformed } from './wire.ts'
 

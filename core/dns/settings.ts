@@ -1,9 +1,9 @@
 /** What the machine says about names: resolv.conf and the hosts file, as text (resolv.conf(5), hosts(5)). */
 
 import { endpointOf, formatAddress, parseAddress, parseEndpoint } from '../bytes/address.ts'
+import { hostName } from '../bytes/host.ts'
 import { DNS_SERVERS } from '../limits.ts'
 import type { Endpoint } from '../runtime.ts'
-import { hostName } from './name.ts'
 
 export const DNS_PORT = 53
 

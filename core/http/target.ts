@@ -19,6 +19,7 @@ import {
   sameIgnoreCase,
   SLASH,
 } from '../bytes/ascii.ts'
+import { oddAddress } from '../bytes/host.ts'
 import { Failure, type FailureCode } from '../failure.ts'
 import { DNS_LABEL_SIZE, DNS_TEXT_SIZE } from '../limits.ts'
 import { FIELD } from './fields.ts'
@@ -247,36 +248,4 @@ function hostName(bytes: Uint8Array, from: number, to: number, bad: FailureCode)
   const address = oddAddress(host)
   if (address === '') throw new Failure(bad, 'the host ends in a number and is no IPv4 address')
   return address
-}
-
-/** `127.0.0.1` of `0x7f.1`, `2130706433`, `0177.0.0.1`, `127.1`; empty when it is none of the sort. */
-function oddAddress(host: string): string {
-  const parts = host.split('.')
-  if (parts.length > 4) return ''
-  let value = 0
-  for (let i = 0; i < parts.length; i++) {
-    const number = oddNumber(parts[i])
-    const last = i === parts.length - 1
-    // All but the last are one byte each; the last fills what is left.
-    if (number < 0 || number > (last ? 256 ** (4 - i) - 1 : 255)) return ''
-    value += last ? number : number * 256 ** (3 - i)
-  }
-  return `${Math.floor(value / 16_777_216)}.${Math.floor(value / 65_536) % 256}.${Math.floor(value / 256) % 256}.${
-    value % 256
-  }`
-}
-
-/** Decimal, `0x` hexadecimal or `0` octal; -1 when it is no number. */
-function oddNumber(text: string): number {
-  const base = text.startsWith('0x') ? 16 : text.length > 1 && text.startsWith('0') ? 8 : 10
-  const digits = base === 16 ? text.slice(2) : text
-  if (digits === '') return -1
-  let number = 0
-  for (let i = 0; i < digits.length; i++) {
-    const digit = '0123456789abcdef'.indexOf(digits[i])
-    if (digit < 0 || digit >= base) return -1
-    number = number * base + digit
-    if (number > 0xffff_ffff) return -1
-  }
-  return number
 }

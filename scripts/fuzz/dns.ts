@@ -1,10 +1,11 @@
 /** The fuzz target of core/dns. */
 
 import { latin1 } from '../../core/bytes/ascii.ts'
-import { encodePunycode } from '../../core/dns/punycode.ts'
+import { hostName } from '../../core/bytes/host.ts'
+import { encodePunycode } from '../../core/bytes/punycode.ts'
 import type { Message } from '../../core/dns/message.ts'
 import { CLASS_IN, TYPE } from '../../core/dns/message.ts'
-import { hostName, labelsOf } from '../../core/dns/name.ts'
+import { labelsOf } from '../../core/dns/name.ts'
 import { Resolution } from '../../core/dns/resolution.ts'
 import { Servers } from '../../core/dns/servers.ts'
 import { parseHosts, parseResolvConf } from '../../core/dns/settings.ts'

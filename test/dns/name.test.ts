@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { hostName, isLocalhost, labelsOf, lowerAscii, mixCase } from '../../core/dns/name.ts'
-import { encodePunycode } from '../../core/dns/punycode.ts'
+import { hostName, lowerAscii } from '../../core/bytes/host.ts'
+import { encodePunycode } from '../../core/bytes/punycode.ts'
+import { isLocalhost, labelsOf, mixCase } from '../../core/dns/name.ts'
 
 // RFC 3492 7.1, the samples (A) to (S), save those with capitals in the encoded part (they mark case, which we do not).
 describe('encodePunycode()', () => {
