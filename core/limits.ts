@@ -103,6 +103,26 @@ export const DNS_FILE_SIZE = 33_554_432
 /** How often deadlines of questions are looked at while there are any, ms: a fraction of the shortest patience. */
 export const DNS_SWEEP = 25
 
+// ICAP
+
+/** An ICAP head, without what it encapsulates: Squid reads 64 KB; what is known to be in one has less than 4 KB. */
+export const ICAP_HEAD_SIZE = 16_384
+
+// TLS inside tunnels
+
+/** A record, bytes (RFC 8446 5.1). */
+export const TLS_RECORD_SIZE = 16_384
+/** A ClientHello with its record headers: browsers send 0.2 to 4 KB, Go's servers take no more than this. */
+export const TLS_HELLO_SIZE = 65_536
+/** Records before a ClientHello that servers pass over: OpenSSL takes 32 empty ones, BoringSSL warnings besides. */
+export const TLS_IDLE_RECORDS = 32
+/**
+ * How long the first byte of a ClientHello is waited for, ms, after which the client is taken for one that lets the server
+ * speak first; and how long all of it may take.
+ */
+export const PEEK_SILENCE = 2_000
+export const PEEK_TIME = 10_000
+
 // Closing
 
 /** How long what a client still sends is thrown away before its connection is closed, milliseconds (RFC 9112 9.6). */
