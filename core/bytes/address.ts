@@ -120,6 +120,22 @@ function readBytes(text: string): Uint8Array | null {
   return readFour(text, 0, bytes, 0) ? bytes : null
 }
 
+/**
+ * The bytes of an address into the first 4 or 16 of `into`, as parseAddress reads it; the zone is left out. Gives how many
+ * there are, 0 when it is no address. Allocates nothing where there is no zone.
+ */
+export function readAddress(text: string, into: Uint8Array): 0 | 4 | 16 {
+  if (!text.includes(':')) return text.length <= 15 && readFour(text, 0, into, 0) ? 4 : 0
+  const percent = text.indexOf('%')
+  const bare = percent < 0 ? text : text.slice(0, percent)
+  if (bare.length > 45) return 0
+  into.fill(0)
+  if (!readSix(bare, into)) return 0
+  if (!isMapped(into)) return 16
+  into.copyWithin(0, 12, 16)
+  return 4
+}
+
 /** An address of these 4 or 16 bytes (kept, not copied, unless it is IPv4-mapped). */
 export function addressOf(bytes: Uint8Array, zone = ''): Address {
   if (bytes.length === 4) return { family: 4, bytes, zone: '' }

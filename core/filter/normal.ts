@@ -9,7 +9,6 @@ const PERCENT = 0x25
 const DASH = 0x2d
 const DOT = 0x2e
 const SLASH = 0x2f
-const BACKSLASH = 0x5c
 const UNDERSCORE = 0x5f
 const TILDE = 0x7e
 
@@ -19,10 +18,16 @@ function isUnreserved(code: number): boolean {
     code === DASH || code === DOT || code === UNDERSCORE || code === TILDE
 }
 
-/** What stands raw in a path (RFC 3986 3.3): unreserved, sub-delims, ":", "@", "/". All else is percent-encoded. */
-const RAW: Uint8Array = new Uint8Array(256)
-for (let code = 0; code < 256; code++) if (isUnreserved(code)) RAW[code] = 1
-for (const character of "!$&'()*+,;=:@/") RAW[character.charCodeAt(0)] = 1
+/** What stands raw in a path, and in a query (RFC 3986 3.3, 3.4). All else is percent-encoded. */
+const RAW_PATH = rawBytes("!$&'()*+,;=:@/")
+const RAW_QUERY = rawBytes("!$&'()*+,;=:@/?")
+
+function rawBytes(more: string): Uint8Array {
+  const raw = new Uint8Array(256)
+  for (let code = 0; code < 256; code++) if (isUnreserved(code)) raw[code] = 1
+  for (const character of more) raw[character.charCodeAt(0)] = 1
+  return raw
+}
 
 const encoded = (code: number): string => `%${code < 16 ? '0' : ''}${code.toString(16).toUpperCase()}`
 
@@ -38,27 +43,26 @@ function isNormal(path: string): boolean {
   if (path.charCodeAt(0) !== SLASH) return false
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i)
-    if (code > 0xff || RAW[code] === 0) return false
+    if (code > 0xff || RAW_PATH[code] === 0) return false
     // "//" is another path than "/" (RFC 3986), but "/." may be a dot segment.
     if (code === SLASH && path.charCodeAt(i + 1) === DOT) return false
   }
   return true
 }
 
-function decodeUnreserved(path: string): string {
+function decodeUnreserved(text: string, raw: Uint8Array): string {
   let out = ''
-  for (let i = 0; i < path.length; i++) {
-    const code = path.charCodeAt(i)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
     if (code === PERCENT) {
-      const byte = triplet(path, i)
+      const byte = triplet(text, i)
       if (byte < 0) {
         out += '%25'
         continue
       }
       out += isUnreserved(byte) ? String.fromCharCode(byte) : encoded(byte)
       i += 2
-    } else if (code === BACKSLASH) out += '/' // as browsers and some servers have it
-    else out += code > 0xff || RAW[code] === 1 ? path[i] : encoded(code)
+    } else out += code > 0xff || raw[code] === 1 ? text[i] : encoded(code)
   }
   return out
 }
@@ -84,5 +88,14 @@ function removeDots(path: string): string {
  */
 export function normalPath(path: string): string {
   if (isNormal(path)) return path
-  return removeDots(decodeUnreserved(path.charCodeAt(0) === SLASH ? path : `/${path}`))
+  return removeDots(decodeUnreserved(path.charCodeAt(0) === SLASH ? path : `/${path}`, RAW_PATH))
+}
+
+/** A query, or any part of a URI, in normal form: as a path, but for its segments. */
+export function normalText(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0xff || RAW_QUERY[code] === 0) return decodeUnreserved(text, RAW_QUERY)
+  }
+  return text
 }
