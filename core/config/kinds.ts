@@ -50,6 +50,9 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/
 /** A pseudonym, or a host and a port (RFC 9110 7.6.3); or empty. */
 const RECEIVED_BY = /^$|^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?::[0-9]{1,5})?$/
+/** As much as is shown on a page; no controls. */
+// deno-lint-ignore no-control-regex
+const ONE_LINE = /^[^\x00-\x1f\x7f-\x9f]{0,200}$/
 /** Letters, digits, hyphens, underscores between dots. A name with other letters is written as it is looked up (xn--). */
 const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/
 /** As much of a wrong value as is shown. */
@@ -398,5 +401,6 @@ const matching = (form: string, example: string, rule: RegExp, change = asIs) =>
 export const method = matching('a method', '"GET"', TOKEN)
 export const protocol = matching('the name of a protocol', '"websocket"', PROTOCOL, (text) => text.toLowerCase())
 export const pseudonym = matching('a name without spaces, or empty', '"exaproxy"', RECEIVED_BY)
+export const contact = matching('one line of text, an e-mail address or a URL', '"help@example.org"', ONE_LINE)
 /** A name as that of a table: letters, digits, "-" and "_". */
 export const classifier = matching('a name', '"rules"', /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)

@@ -216,8 +216,13 @@ const http = z.strictObject({
   pages: option(
     kind.path([], true),
     '',
-    'A folder whose files replace the built-in pages: the failure’s name, the status or "error", then .html or .txt, as ' +
-      'name-not-found.html, 502.txt, error.html. Empty: none.',
+    'A folder whose files replace the built-in pages: the failure’s name, the status or "error", a language where there ' +
+      'are several, then .html or .txt, as denied.fr.html, 502.txt, error.html. Empty: none.',
+  ),
+  contact: option(
+    kind.contact,
+    '',
+    'Whom to ask about what is blocked or broken, shown on every page: text, an e-mail address or a URL. Empty: nobody.',
   ),
   loose_targets: option(
     kind.flag,

@@ -196,6 +196,8 @@ export interface HttpSettings {
   readonly loose_targets: boolean
   /** A folder whose files replace the built-in pages; empty: none. */
   readonly pages: string
+  /** Whom to ask, for pages: text, an e-mail address or a URL; empty: nobody is named. */
+  readonly contact: string
   /** Reveal nothing: no Via, no X-Forwarded-For, no Forwarded, no product name in pages. */
   readonly transparent: boolean
 }

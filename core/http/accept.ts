@@ -1,6 +1,7 @@
-/** Proactive negotiation of the media type of an answer (RFC 9110 12.5.1). */
+/** Proactive negotiation of an answer: its media type (RFC 9110 12.5.1) and its language (12.5.4). */
 
 interface Range {
+  /** Lower case: a media range without its parameters, or a language range. */
   readonly type: string
   /** 0 to 1000. */
   readonly q: number
@@ -15,7 +16,7 @@ interface Range {
  * that accepts none of the offers gets the first one: an answer it did not ask for tells more than none (12.5.1 allows it).
  */
 export function negotiate(accept: string, offers: readonly string[]): string {
-  const ranges = parseAccept(accept)
+  const ranges = parseRanges(accept)
   if (ranges.length === 0) return offers[0]
   let best = offers[0]
   let bestScore = 0
@@ -29,7 +30,48 @@ export function negotiate(accept: string, offers: readonly string[]): string {
   return best
 }
 
-/** Ranges past this many have no say in {@link negotiate}: browsers name eight. */
+/**
+ * Which offer suits the client best, given its Accept-Language field; -1: none, and the default is for it. `offers` are
+ * language tags, without two that differ only in case; an empty one is never chosen.
+ *
+ * The lookup of RFC 4647 3.4: ranges from the heaviest to the lightest, the one named first before its equals, and each cut
+ * at its end until it is an offer: "de-CH-1996" takes "de-CH" or "de". "*" asks for nothing in particular. An offer under a
+ * range of weight 0 is not chosen, unless a longer range asks for it.
+ */
+export function lookUpLanguage(accept: string, offers: readonly string[]): number {
+  if (accept === '') return -1
+  const ranges = parseRanges(accept)
+  const tags = offers.map((offer) => offer.toLowerCase())
+  for (const { type, q } of ranges.toSorted((a, b) => b.q - a.q)) {
+    if (q === 0) break
+    for (let range = type; range !== ''; range = shorter(range)) {
+      const found = range === '*' ? -1 : tags.indexOf(range)
+      if (found >= 0 && !isRefused(tags[found], ranges)) return found
+    }
+  }
+  return -1
+}
+
+/** Without the last subtag, and without a single letter before it, which means nothing alone. Empty: nothing is left. */
+function shorter(range: string): string {
+  const end = range.lastIndexOf('-')
+  if (end < 0) return ''
+  return range.slice(0, range[end - 2] === '-' ? end - 2 : end)
+}
+
+/** The longest range it is under has weight 0. */
+function isRefused(tag: string, ranges: readonly Range[]): boolean {
+  let length = 0
+  let refused = false
+  for (const { type, q } of ranges) {
+    if (type.length <= length || (tag !== type && !tag.startsWith(`${type}-`))) continue
+    length = type.length
+    refused = q === 0
+  }
+  return refused
+}
+
+/** Ranges past this many have no say: browsers name eight types, and languages in the tens at most. */
 const RANGES = 64
 
 function scoreOf(offer: string, ranges: readonly Range[]): number {
@@ -48,7 +90,7 @@ function scoreOf(offer: string, ranges: readonly Range[]): number {
   return q === 0 ? 0 : (q * 4 + specificity) * RANGES + RANGES - 1 - place
 }
 
-function parseAccept(accept: string): Range[] {
+function parseRanges(accept: string): Range[] {
   const ranges: Range[] = []
   for (const element of splitOutsideQuotes(accept, ',')) {
     const [type, ...parameters] = splitOutsideQuotes(element, ';').map(withoutSpace)

@@ -1,23 +1,23 @@
 /**
- * Error pages: what a failure looks like to the person, or the program, that ran into it.
+ * Block and error pages: what a failure looks like to the person, or the program, that ran into it.
  *
  * HTML for those who ask for it (browsers do), JSON for those who ask for that, text for everybody else (curl, and all who
- * would take anything). HTML and text can be replaced by files of a folder, looked for in this order: `<failure code>.html`,
- * `<status>.html`, `error.html`, and the same with `.txt`.
+ * would take anything); an explanation by a proxy for those who ask for that and for who asked for a tunnel and would take
+ * anything. In the language asked for, where there is one. HTML and text can be replaced by files: see {@link PageFiles}.
  */
 
 import { isoSecond } from '../bytes/calendar.ts'
 import type { HttpSettings } from '../config/settings.ts'
 import type { Failure } from '../failure.ts'
-import { FAILURES } from '../failure.ts'
 import { negotiate } from '../http/accept.ts'
-import { PAGE_TEMPLATE_SIZE, PAGE_VALUE_SIZE } from '../limits.ts'
+import { PAGE_VALUE_SIZE } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
-import { SystemFailure } from '../runtime.ts'
-import { HTML_PAGE, TEXT_PAGE } from './page_templates.ts'
-import { PAGE_WORDS } from './page_words.ts'
-import type { PageValues } from './template.ts'
-import { escapeText, Template } from './template.ts'
+import { PageFiles, readPageFiles } from './page_files.ts'
+import { explanationBody, problemBody } from './page_json.ts'
+import { languageFor, LANGUAGES } from './page_languages/all.ts'
+import { ownTemplate } from './page_templates.ts'
+import { type PageLanguage, troubleOf } from './page_words.ts'
+import { escapeText, type PageValues } from './template.ts'
 
 /** What the page tells about the exchange. */
 export interface PageSubject {
@@ -37,7 +37,9 @@ export interface PageSubject {
   readonly language?: string
   /** It answers a CONNECT: browsers show no page then, but programs may read why. */
   readonly connect?: boolean
-  /** The cause of a decision: {@link Cause}. All may be empty. */
+  /** It is answered in the place of an origin (mode "reverse"): then nobody is told that a proxy explains. */
+  readonly gateway?: boolean
+  /** The cause of a decision: see Cause. All may be empty. */
   readonly category?: string
   readonly rule?: string
   readonly by?: string
@@ -57,130 +59,97 @@ const TEXT = 'text/plain'
 const HTML = 'text/html'
 const JSON_TYPE = 'application/json'
 const PROBLEM = 'application/problem+json'
+const EXPLANATION = 'application/proxy-explanation+json'
 const OFFERS = [TEXT, HTML, JSON_TYPE, PROBLEM]
+/** To a request: for who names it. */
+const FORWARD_OFFERS = [...OFFERS, EXPLANATION]
+/** To a CONNECT: what it was made for. */
+const CONNECT_OFFERS = [EXPLANATION, ...OFFERS]
 
 /** Our own pages need their style and no more. A replaced page may load what its author wants. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
-interface Source {
-  readonly template: Template
-  /** The language it is written in; empty: not told. */
-  readonly language: string
-  readonly own: boolean
-}
-
-const OWN_HTML: Source = { template: new Template(HTML_PAGE, true), language: 'en', own: true }
-const OWN_TEXT: Source = { template: new Template(TEXT_PAGE, false), language: 'en', own: true }
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 const encoder = new TextEncoder()
 
 export class Pages {
-  /** What is wrong with the templates, as `file:line: words`. A template with problems is not used. */
-  readonly problems: readonly string[]
-  readonly #sources = new Map<string, Source>()
+  readonly #files: PageFiles
   readonly #proxy: string
+  readonly #contact: string
 
-  /**
-   * `templates`: file name (`error.html`, `502.txt`, `name-not-found.html`) to content; `found`: problems met while they
-   * were read.
-   */
-  constructor(
-    settings: HttpSettings,
-    templates: ReadonlyMap<string, string> = new Map(),
-    found: readonly string[] = [],
-  ) {
-    const problems = [...found]
-    this.problems = problems
+  constructor(settings: HttpSettings, files: PageFiles = new PageFiles(new Map(), '')) {
+    this.#files = files
     this.#proxy = settings.transparent ? '' : settings.name
-    const folder = settings.pages === '' ? '' : `${settings.pages}/`
-    for (const [file, text] of templates) {
-      if (!isPageName(file)) {
-        problems.push(`${folder}${file}:1: the name is not that of a failure, a status or "error", so it is never used`)
-        continue
-      }
-      const html = file.endsWith('.html')
-      const template = new Template(text, html)
-      for (const { line, words } of template.problems) problems.push(`${folder}${file}:${line}: ${words}`)
-      if (template.problems.length > 0) continue
-      this.#sources.set(file, { template, language: html ? languageOf(text) : '', own: false })
-    }
+    this.#contact = settings.contact
+  }
+
+  /** What is wrong with the files, as `file:line: words`. The built-in pages stand in for those. */
+  get problems(): readonly string[] {
+    return this.#files.problems
   }
 
   page(failure: Failure, about: PageSubject): Page {
-    const { title, advice } = PAGE_WORDS[failure.code]
     const { status } = failure
-    const values: PageValues = {
+    const accepted = about.language ?? ''
+    const asked = languageFor(accepted) ?? LANGUAGES[0]
+    const type = negotiate(about.accept, offersTo(about))
+    if (type === JSON_TYPE || type === PROBLEM) {
+      return makePage(status, type, problemBody(this.#values(failure, about, asked), status), asked.tag, false)
+    }
+    if (type === EXPLANATION) {
+      return makePage(status, type, explanationBody(this.#values(failure, about, asked), status), asked.tag, false)
+    }
+    const html = type === HTML
+    const file = this.#files.find(failure, about.category ?? '', html, accepted)
+    // The words put into a file are in its language, where we have them.
+    const language = file === null || file.language === '' ? asked : languageFor(file.language) ?? asked
+    const template = file === null ? ownTemplate(language, troubleOf(failure), html) : file.template
+    const told = file === null || file.template.tellsLanguage ? language.tag : file.language
+    const body = template.render(this.#values(failure, about, language))
+    return makePage(status, `${type}; charset=utf-8`, body, told, html && file === null)
+  }
+
+  #values(failure: Failure, about: PageSubject, { tag, direction, failures }: PageLanguage): PageValues {
+    const host = cut(about.host ?? hostOf(about.url))
+    const id = cut(about.id)
+    return {
       url: cut(about.url),
-      host: cut(about.host ?? hostOf(about.url)),
-      title,
-      reason: failure.words,
+      host,
+      ...failures[failure.code],
       detail: cut(failure.detail),
-      advice,
-      status: `${status}`,
+      status: `${failure.status}`,
       code: failure.code,
-      id: cut(about.id),
+      id,
       time: `${isoSecond(about.date).replace('T', ' ')} UTC`,
       proxy: this.#proxy,
       client: cut(about.client),
+      category: cut(about.category ?? ''),
+      rule: cut(about.rule ?? ''),
+      by: cut(about.by ?? ''),
+      contact: this.#contact,
+      contact_url: contactUrl(this.#contact, [failure.code, host, id]),
+      language: tag,
+      direction,
     }
-    const type = negotiate(about.accept, OFFERS)
-    if (type === JSON_TYPE || type === PROBLEM) return makePage(status, type, jsonBody(values, status), 'en', false)
-    const html = type === HTML
-    const source = this.#source(failure, html)
-    return makePage(
-      status,
-      `${type}; charset=utf-8`,
-      source.template.render(values),
-      source.language,
-      html && source.own,
-    )
-  }
-
-  #source(failure: Failure, html: boolean): Source {
-    const extension = html ? 'html' : 'txt'
-    return this.#sources.get(`${failure.code}.${extension}`) ?? this.#sources.get(`${failure.status}.${extension}`) ??
-      this.#sources.get(`error.${extension}`) ?? (html ? OWN_HTML : OWN_TEXT)
   }
 }
 
-/**
- * The pages with the templates of `settings.pages`. What cannot be read or used is among `problems`, and the built-in page
- * stands in: a proxy must not fail to start, or to answer, for want of a page.
- */
+/** The pages with the files of `settings.pages`. Never rejects for want of a page: see `problems`. */
 export async function loadPages(runtime: Runtime, settings: HttpSettings): Promise<Pages> {
-  if (settings.pages === '') return new Pages(settings)
-  const templates = new Map<string, string>()
-  const problems: string[] = []
-  let names: string[] = []
-  try {
-    names = await runtime.files.list(settings.pages)
-  } catch (error) {
-    problems.push(`${settings.pages}: ${wordsOf(error)}`)
-  }
-  for (const name of names.filter((name) => /\.(html|txt)$/.test(name)).sort()) {
-    const path = `${settings.pages}/${name}`
-    try {
-      const bytes = await runtime.files.read(path)
-      if (bytes.length > PAGE_TEMPLATE_SIZE) problems.push(`${path}:1: larger than ${PAGE_TEMPLATE_SIZE} bytes`)
-      else templates.set(name, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    } catch (error) {
-      problems.push(error instanceof SystemFailure ? `${path}: ${wordsOf(error)}` : `${path}:1: not valid UTF-8`)
-    }
-  }
-  return new Pages(settings, templates, problems)
+  return new Pages(settings, await readPageFiles(runtime, settings.pages))
 }
 
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function offersTo({ connect, gateway }: PageSubject): readonly string[] {
+  if (gateway) return OFFERS
+  return connect ? CONNECT_OFFERS : FORWARD_OFFERS
 }
 
-function isPageName(file: string): boolean {
-  const name = file.replace(/\.(html|txt)$/, '')
-  return name === 'error' || Object.hasOwn(FAILURES, name) || /^[45][0-9][0-9]$/.test(name)
-}
-
-function languageOf(html: string): string {
-  return /<html\b[^>]*\blang\s*=\s*["']?([A-Za-z0-9-]+)/i.exec(html)?.[1] ?? ''
+/** Where a click on the contact leads; empty: nowhere. A letter has a subject by which the exchange is found. */
+function contactUrl(contact: string, about: readonly string[]): string {
+  if (/^https?:\/\/[^ ]+$/i.test(contact)) return contact
+  const [, name, domain] = /^([^ @<>:/]+)@([^ @<>:/?]+)$/.exec(contact) ?? []
+  if (domain === undefined) return ''
+  const subject = escapeText(about.filter((word) => word !== '').join(' '))
+  return `mailto:${encodeURIComponent(name)}@${domain}?subject=${encodeURIComponent(subject)}`
 }
 
 /** The authority of an absolute URI or of a CONNECT target; empty for a path. */
@@ -195,25 +164,12 @@ function cut(text: string): string {
   return text.length <= PAGE_VALUE_SIZE ? text : `${text.slice(0, PAGE_VALUE_SIZE)}…`
 }
 
-/** Problem details (RFC 9457), in ASCII. */
-function jsonBody(values: PageValues, status: number): string {
-  const body = {
-    title: values.title,
-    status,
-    detail: values.detail === '' ? values.reason : `${values.reason} ${values.detail}`,
-    code: values.code,
-    url: values.url === '' ? undefined : values.url,
-    advice: values.advice,
-    id: values.id === '' ? undefined : values.id,
-    time: values.time,
-    proxy: values.proxy === '' ? undefined : values.proxy,
-  }
-  const text = JSON.stringify(body, (_, value) => typeof value === 'string' ? escapeText(value) : value, 2)
-  return `${text.replace(/[^\n -~]|[<>&]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
-}
-
 function makePage(status: number, type: string, text: string, language: string, own: boolean): Page {
-  const fields: [string, string][] = [['Content-Type', type], ['Cache-Control', 'no-store'], ['Vary', 'Accept']]
+  const fields: [string, string][] = [
+    ['Content-Type', type],
+    ['Cache-Control', 'no-store'],
+    ['Vary', 'Accept, Accept-Language'],
+  ]
   if (language !== '') fields.push(['Content-Language', language])
   fields.push(['X-Content-Type-Options', 'nosniff'])
   if (own) fields.push(['Content-Security-Policy', POLICY])

@@ -1,6 +1,7 @@
 /**
- * Templates of error pages: text with placeholders `{{name}}`, and sections `{{#name}}...{{/name}}` that are left out when
- * the placeholder is empty. What is put in is escaped, always: nothing in a template can ask for the contrary.
+ * Templates of error pages: text with placeholders `{{name}}`, sections `{{#name}}...{{/name}}` that are left out when the
+ * placeholder is empty, and `{{^name}}...{{/name}}` that are left out when it is not. What is put in is escaped, always:
+ * nothing in a template can ask for the contrary.
  */
 
 export const PLACEHOLDERS = [
@@ -16,12 +17,31 @@ export const PLACEHOLDERS = [
   'time',
   'proxy',
   'client',
+  'category',
+  'rule',
+  'by',
+  'contact',
+  'contact_url',
+  'language',
+  'direction',
 ] as const
 
 export type Placeholder = (typeof PLACEHOLDERS)[number]
 export type PageValues = Readonly<Record<Placeholder, string>>
 
-type Part = string | { readonly name: Placeholder; readonly parts: readonly Part[] | null }
+type Part = string | {
+  readonly name: Placeholder
+  readonly kind: '' | '#' | '^'
+  /** What is inside a section. */
+  readonly parts: readonly Part[]
+}
+
+interface OpenSection {
+  readonly name: Placeholder
+  readonly kind: '#' | '^'
+  readonly line: number
+  readonly parts: Part[]
+}
 
 /** Something wrong with a template. `line` counts from 1. */
 export interface TemplateProblem {
@@ -29,11 +49,13 @@ export interface TemplateProblem {
   readonly words: string
 }
 
-const MARK = /\{\{([#/]?) *([^{}\n]*?) *\}\}/g
+const MARK = /\{\{([#^/]?) *([^{}\n]*?) *\}\}/g
 
 export class Template {
   /** Empty when it is good. A template with problems shows nothing in their place. */
   readonly problems: readonly TemplateProblem[]
+  /** It says in which language it is, as it is put in. */
+  readonly tellsLanguage: boolean
   readonly #parts: readonly Part[]
   readonly #html: boolean
 
@@ -42,6 +64,7 @@ export class Template {
     this.#html = html
     this.#parts = compile(text, html, problems)
     this.problems = problems
+    this.tellsLanguage = this.#parts.some((part) => typeof part !== 'string' && part.name === 'language')
   }
 
   render(values: PageValues): string {
@@ -51,7 +74,7 @@ export class Template {
 
 function compile(text: string, html: boolean, problems: TemplateProblem[]): Part[] {
   const parts: Part[] = []
-  const open: { name: Placeholder; line: number; parts: Part[] }[] = []
+  const open: OpenSection[] = []
   let into = parts
   let done = 0
   for (const match of text.matchAll(MARK)) {
@@ -69,8 +92,8 @@ function compile(text: string, html: boolean, problems: TemplateProblem[]): Part
       report(`${whole} inside <script> or <style>, where no escape is safe`)
       continue
     }
-    if (kind === '#') {
-      const section = { name, line: lineOf(text, match.index), parts: [] }
+    if (kind === '#' || kind === '^') {
+      const section: OpenSection = { name, kind, line: lineOf(text, match.index), parts: [] }
       into.push(section)
       open.push(section)
       into = section.parts
@@ -81,11 +104,13 @@ function compile(text: string, html: boolean, problems: TemplateProblem[]): Part
         into = open.at(-1)?.parts ?? parts
       }
     } else {
-      into.push({ name, parts: null })
+      into.push({ name, kind: '', parts: [] })
     }
   }
   into.push(text.slice(done))
-  for (const { name, line } of open) problems.push({ line, words: `the section {{#${name}}} has no {{/${name}}}` })
+  for (const { name, kind, line } of open) {
+    problems.push({ line, words: `the section {{${kind}${name}}} has no {{/${name}}}` })
+  }
   return parts
 }
 
@@ -104,8 +129,8 @@ function render(parts: readonly Part[], values: PageValues, escape: (text: strin
   let text = ''
   for (const part of parts) {
     if (typeof part === 'string') text += part
-    else if (part.parts === null) text += escape(values[part.name])
-    else if (values[part.name] !== '') text += render(part.parts, values, escape)
+    else if (part.kind === '') text += escape(values[part.name])
+    else if ((part.kind === '#') === (values[part.name] !== '')) text += render(part.parts, values, escape)
   }
   return text
 }

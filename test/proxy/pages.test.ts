@@ -4,6 +4,7 @@ import type { HttpSettings } from '../../core/config/settings.ts'
 import type { FailureCode } from '../../core/failure.ts'
 import { Failure, FAILURES } from '../../core/failure.ts'
 import { PAGE_TEMPLATE_SIZE, PAGE_VALUE_SIZE } from '../../core/limits.ts'
+import { PageFiles } from '../../core/proxy/page_files.ts'
 import type { Page, PageSubject } from '../../core/proxy/pages.ts'
 import { loadPages, Pages } from '../../core/proxy/pages.ts'
 import { proxyStatus } from '../../core/proxy/proxy_status.ts'
@@ -21,6 +22,7 @@ const settings = (changes: Partial<HttpSettings> = {}): HttpSettings => ({
   upgrades: [],
   loose_targets: false,
   pages: '',
+  contact: '',
   transparent: false,
   ...changes,
 })
@@ -33,6 +35,10 @@ const about = (changes: Partial<PageSubject> = {}): PageSubject => ({
   id: 'r-1',
   ...changes,
 })
+
+/** Pages with these files of /etc/pages. */
+const withFiles = (files: Record<string, string>): Pages =>
+  new Pages(settings(), new PageFiles(new Map(Object.entries(files)), '/etc/pages'))
 
 const bodyOf = (page: Page): string => new TextDecoder('utf-8', { fatal: true }).decode(page.body)
 const CODES = Object.keys(FAILURES) as FailureCode[]
@@ -61,7 +67,7 @@ describe('the built-in pages', () => {
 
   test.each(CODES)('%s: a page for everybody that loads nothing and runs nothing', (code) => {
     const body = bodyOf(pages.page(new Failure(code), about({ url: '' })))
-    expect(body).toMatch(/^<!DOCTYPE html>\n<html lang="en">/)
+    expect(body).toMatch(/^<!DOCTYPE html>\n<html lang="en" dir="ltr">/)
     expect(body).toMatch(/<meta charset="utf-8">/)
     expect(body).toMatch(/<meta name="viewport"/)
     expect(body).toMatch(/<title>[^<]+<\/title>/)
@@ -74,7 +80,7 @@ describe('the built-in pages', () => {
     const failure = new Failure('bad-request')
     for (const accept of ['text/html', 'text/plain']) {
       const body = bodyOf(pages.page(failure, about({ accept, url: '', id: '', client: '' })))
-      expect(body).not.toMatch(/You asked for|Details|Reference|you are/)
+      expect(body).not.toMatch(/You asked for|Details|Reference|Your address|Category|Rule|Decided|Contact/)
     }
     const json = JSON.parse(bodyOf(pages.page(failure, about({ accept: 'application/json', url: '', id: '' }))))
     expect(Object.keys(json)).toEqual(['title', 'status', 'detail', 'code', 'advice', 'time', 'proxy'])
@@ -93,11 +99,13 @@ describe('the built-in pages', () => {
     expect(page.type).toBe(type)
     expect(fields.get('Content-Type')).toBe(type)
     expect(fields.get('Cache-Control')).toBe('no-store')
-    expect(fields.get('Vary')).toBe('Accept')
+    expect(fields.get('Vary')).toBe('Accept, Accept-Language')
     expect(fields.get('Content-Language')).toBe(language)
     expect(fields.get('X-Content-Type-Options')).toBe('nosniff')
     expect(fields.get('Content-Security-Policy')).toBe(
-      type.startsWith('text/html') ? "default-src 'none'; style-src 'unsafe-inline'" : undefined,
+      type.startsWith('text/html')
+        ? "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+        : undefined,
     )
   })
 
@@ -109,7 +117,7 @@ describe('the built-in pages', () => {
         expect(bodyOf(page) + JSON.stringify(page.fields)).not.toMatch(/exaproxy/i)
       }
     }
-    expect(bodyOf(pages.page(new Failure('bug'), about()))).toMatch(/the proxy is exaproxy/)
+    expect(bodyOf(pages.page(new Failure('bug'), about()))).toMatch(/Proxy: <bdi>exaproxy</)
   })
 })
 
@@ -159,7 +167,7 @@ describe('nothing of a request is obeyed', () => {
     const url = `http://a/${'x'.repeat(100_000)}`
     for (const accept of ACCEPTS) {
       const body = show(url, accept)
-      expect(body.length).toBeLessThan(8 * PAGE_VALUE_SIZE)
+      expect(body.length).toBeLessThan(12 * PAGE_VALUE_SIZE)
       expect(body).toMatch(/x…|x\\u2026/)
     }
     expect(show('x'.repeat(PAGE_VALUE_SIZE), 'text/plain')).not.toContain('…')
@@ -168,7 +176,7 @@ describe('nothing of a request is obeyed', () => {
 
 describe('templates of one’s own', () => {
   const one = (files: Record<string, string>, failure = new Failure('name-not-found', 'why'), accept = 'text/html') => {
-    const pages = new Pages(settings({ pages: '/etc/pages' }), new Map(Object.entries(files)))
+    const pages = withFiles(files)
     expect(pages.problems).toEqual([])
     return bodyOf(pages.page(failure, about({ accept })))
   }
@@ -214,20 +222,20 @@ describe('templates of one’s own', () => {
     ['*', ''],
     ['', ''],
   ])('{{host}} of %s', (url, host) => {
-    const pages = new Pages(settings(), new Map([['error.html', '<{{host}}>']]))
+    const pages = withFiles({ 'error.html': '<{{host}}>' })
     expect(bodyOf(pages.page(new Failure('bug'), about({ url })))).toBe(`<${host}>`)
     expect(bodyOf(pages.page(new Failure('bug'), about({ url, host: 'h' })))).toBe('<h>')
   })
 
   test('values are escaped there too, and cannot bring placeholders', () => {
-    const pages = new Pages(settings(), new Map([['error.html', '{{detail}}'], ['error.txt', '{{detail}}']]))
+    const pages = withFiles({ 'error.html': '{{detail}}', 'error.txt': '{{detail}}' })
     const failure = new Failure('bug', '<b>{{url}}\x07')
     expect(bodyOf(pages.page(failure, about()))).toBe('&lt;b&gt;{{url}}\\x07')
     expect(bodyOf(pages.page(failure, about({ accept: '' })))).toBe('<b>{{url}}\\x07')
   })
 
   test('the language is that of the template, and its author may load what he wants', () => {
-    const pages = new Pages(settings(), new Map([['error.html', '<html class=x lang="fr-CA">'], ['error.txt', 'x']]))
+    const pages = withFiles({ 'error.html': '<html class=x lang="fr-CA">', 'error.txt': 'x' })
     const fields = (accept: string) => new Map(pages.page(new Failure('bug'), about({ accept })).fields)
     expect(fields('text/html').get('Content-Language')).toBe('fr-CA')
     expect(fields('').get('Content-Language')).toBeUndefined()
@@ -246,7 +254,7 @@ describe('templates of one’s own', () => {
     ['302.html', 'x', '302.html:1: the name is not that'],
     ['toString.html', 'x', 'toString.html:1: the name is not that'],
   ])('%s with %j is reported, with its line, and not used', (file, text, problem) => {
-    const pages = new Pages(settings({ pages: '/etc/pages' }), new Map([[file, text]]))
+    const pages = withFiles({ [file]: text })
     expect(pages.problems[0]).toContain(`/etc/pages/${problem}`)
     expect(bodyOf(pages.page(new Failure('connect-refused'), about()))).toMatch(/^<!DOCTYPE html>/)
   })
