@@ -8,9 +8,10 @@
  */
 
 import { parseAddress } from '../bytes/address.ts'
-import { all, ALPHA, CLASS, DIGIT, DOT, latin1, lowerCase, NAME } from '../bytes/ascii.ts'
+import { all, latin1, NAME } from '../bytes/ascii.ts'
+import { type HostName, hostName } from '../bytes/host.ts'
 import { ByteWriter } from '../bytes/writer.ts'
-import { DNS_LABEL_SIZE, DNS_TEXT_SIZE, TLS_HELLO_SIZE, TLS_IDLE_RECORDS, TLS_RECORD_SIZE } from '../limits.ts'
+import { TLS_HELLO_SIZE, TLS_IDLE_RECORDS, TLS_RECORD_SIZE } from '../limits.ts'
 
 export interface HelloFacts {
   /** It is a ClientHello, whole and well-formed. Where it is not, the others say nothing. */
@@ -48,6 +49,10 @@ const ENCRYPTED_SERVER_NAME = 0xffce
 const HOST_NAME = 0
 const OLDEST = 0x0300
 const NEWEST = 0x0304
+
+const NO_NAME: HostName = { error: 'holds a character that no name has' }
+/** A label without a letter or digit, which a request's host cannot have either. */
+const UNNAMED = /(?:^|\.)[_-]+(?:\.|$)/
 
 /** A message that is not what RFC 8446 says. */
 class Malformed extends Error {}
@@ -298,28 +303,10 @@ function isGrease(value: number): boolean {
  * @throws Malformed
  */
 function policyName(bytes: Uint8Array, from: number, to: number): Pick<HelloFacts, 'sni' | 'named'> {
-  const end = bytes[to - 1] === DOT ? to - 1 : to
-  if (end - from > DNS_TEXT_SIZE) throw new Malformed()
-  if (!all(bytes, from, end, NAME)) {
-    // Of what is no name an IPv6 address alone is known to be sent by honest clients.
-    if (parseAddress(latin1(bytes, from, to)) === null) throw new Malformed()
-    return { sni: '', named: 'address' }
-  }
-  let label = from
-  let letters = 0
-  for (let i = from; i <= end; i++) {
-    if (i < end && bytes[i] !== DOT) {
-      if ((CLASS[bytes[i]] & (ALPHA | DIGIT)) !== 0) letters++
-      continue
-    }
-    if (letters === 0 || i - label > DNS_LABEL_SIZE) throw new Malformed()
-    if (i === end) break
-    label = i + 1
-    letters = 0
-  }
-  const sni = lowerCase(bytes, from, end)
-  // WHATWG URL: what ends in a number is an IPv4 address or nothing.
-  if (!/^([0-9]+|0x[0-9a-f]*)$/.test(sni.slice(label - from))) return { sni, named: 'name' }
-  if (parseAddress(sni) === null) throw new Malformed()
+  const text = latin1(bytes, from, to)
+  const host = all(bytes, from, to, NAME) ? hostName(text) : NO_NAME
+  if ('name' in host && !UNNAMED.test(host.name)) return { sni: host.name, named: 'name' }
+  // Of what is no name, addresses alone are known to be sent by honest clients.
+  if (parseAddress(text) === null) throw new Malformed()
   return { sni: '', named: 'address' }
 }
