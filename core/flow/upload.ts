@@ -1,7 +1,8 @@
 /** A request body on its way to the origin, beside the response that may come at any time. */
 
 import { Failure } from '../failure.ts'
-import type { Messages } from './messages.ts'
+import type { BodySource } from './body_source.ts'
+import { Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { mayRelay, relay } from './relay.ts'
 
@@ -15,14 +16,14 @@ export class Upload {
   failure: Failure | null = null
   /** Body bytes read from the client. */
   size = 0
-  readonly #from: Messages
+  readonly #from: BodySource
   readonly #to: Outbox
   readonly #waits: (on: Awaited) => void
   readonly #relays = (on: 'source' | 'sink'): void => this.#waits(on === 'source' ? 'client' : 'origin')
   #discarding = false
 
   /** `waits` is called before each wait: the moment to move a deadline. */
-  constructor(from: Messages, to: Outbox, waits: (on: Awaited) => void) {
+  constructor(from: BodySource, to: Outbox, waits: (on: Awaited) => void) {
     this.#from = from
     this.#to = to
     this.#waits = waits
@@ -44,10 +45,11 @@ export class Upload {
           const taken = this.#to.data(event.chunk, event.from, event.to)
           if (taken !== undefined) await this.#settled(taken)
         } else if (event.kind === 'need-data') {
-          if (!this.#discarding && mayRelay(this.#from)) {
-            const before = this.#from.received
-            await relay(this.#from, this.#to, this.#relays)
-            this.size += this.#from.received - before
+          const from = this.#from
+          if (!this.#discarding && from instanceof Messages && mayRelay(from)) {
+            const before = from.received
+            await relay(from, this.#to, this.#relays)
+            this.size += from.received - before
             continue
           }
           if (!this.#discarding) {

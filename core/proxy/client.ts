@@ -14,6 +14,7 @@ import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import type { ListenerContext } from './listener.ts'
+import type { Petition, Petitioner } from './petition.ts'
 import type { Proxy } from './proxy.ts'
 import { ExchangeRecord } from './record.ts'
 import { refuseNow } from './refuse.ts'
@@ -26,6 +27,7 @@ import { refuseNow } from './refuse.ts'
  * | `request` | nothing was asked for: closed without a word |
  * | `head` | 408 |
  * | `body` | the client stopped sending: 408 |
+ * | `decide` | nothing here: classifiers have their own time limits |
  * | `connect` | nothing here: connecting has its own time limits |
  * | `response` | 504 |
  * | `origin` | the origin stopped in the middle of a body, or stopped reading: 504, or the connection is cut |
@@ -34,7 +36,18 @@ import { refuseNow } from './refuse.ts'
  * | `end` | what the client still sends is thrown away until it ends, but no longer: closed |
  */
 export type Waits = typeof WAITS[number]
-export const WAITS = ['request', 'head', 'body', 'connect', 'response', 'origin', 'reader', 'tunnel', 'end'] as const
+export const WAITS = [
+  'request',
+  'head',
+  'body',
+  'decide',
+  'connect',
+  'response',
+  'origin',
+  'reader',
+  'tunnel',
+  'end',
+] as const
 
 function nothing(): void {}
 
@@ -69,6 +82,8 @@ export class Client implements Timed {
   /** A connection that carries this client's login, for nobody else (RFC 4559 6). It waits for its next request. */
   bound: OriginConnection | null = null
   race: Race | null = null
+  /** The request as the chain of classifiers has it; `null`: nobody is asked. */
+  petition: Petition | null = null
   upload: Upload | null = null
   /** Settles when the upload has come to its end, good or bad. */
   uploading: Promise<void> | null = null
@@ -170,6 +185,7 @@ export class Client implements Timed {
     if (this.late !== null) return
     this.late = failure
     this.race?.cancel(failure)
+    this.petition?.abandon()
     // A reset, because an ordered end would make a whole message of half a one.
     this.connection?.socket.abort()
   }
@@ -204,6 +220,7 @@ export class Client implements Timed {
         this.giveUp(new Failure('tunnel-idle'))
         this.socket.close()
         return
+      case 'decide':
       case 'connect':
         return
     }
@@ -211,7 +228,9 @@ export class Client implements Timed {
 
   /** While the origin takes its time, hear of a client that breaks off: nobody else reads from it then. */
   swept(): void {
-    if (this.waits !== 'response' && this.waits !== 'connect' && this.waits !== 'origin') return
+    if (this.waits !== 'response' && this.waits !== 'connect' && this.waits !== 'decide' && this.waits !== 'origin') {
+      return
+    }
     if (this.messages.watched || this.messages.ended || this.messages.parser.buffered) return
     if (this.upload !== null && !this.upload.done) return
     this.messages.watch(nothing, this.#left)
@@ -226,11 +245,25 @@ export class Client implements Timed {
   /** Ready for the next request; false when there may be none on this connection. */
   again(): boolean {
     if (!this.reusable) return false
-    this.upload = null
+    this.#forget()
     this.uploading = null
     this.late = null
     this.messages.parser.restart()
     return true
+  }
+
+  #forget(): void {
+    this.upload = null
+    if (this.petition === null) return
+    this.petition.release()
+    this.petition = null
+  }
+
+  /** Who asks, for the classifiers. */
+  petitioner(): Petitioner {
+    const { record } = this
+    const date = record.started
+    return { listener: record.listener, client: record.client, user: record.user, date, zone: 0 }
   }
 
   /** The exchange goes on over this connection, new or kept. */
@@ -272,10 +305,14 @@ export class Client implements Timed {
     this.listener.dismiss(this)
     this.proxy.deadlines.remove(this)
     // One that is in the middle of an exchange must not think that it may try again.
-    if (this.race !== null || this.connection !== null) this.giveUp(new Failure('client-left'))
+    if (this.race !== null || this.connection !== null || this.waits === 'decide') {
+      this.giveUp(new Failure('client-left'))
+    }
     this.release(false)
     if (this.bound !== null) this.proxy.origins.discard(this.bound)
     this.outbox.discard()
     this.socket.close()
+    this.petition?.release()
+    this.petition = null
   }
 }

@@ -9,7 +9,7 @@ import type { Head } from '../http/head.ts'
 import type { Target } from '../http/target.ts'
 import { HALF_CLOSED_TIME } from '../limits.ts'
 import type { Client } from './client.ts'
-import { reach } from './reach.ts'
+import { reachOne } from './reach.ts'
 import { routeConnect } from './route.ts'
 
 /** No field follows: whatever framing one suggested, it would be of no message (RFC 9110 9.3.6). */
@@ -20,7 +20,7 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
   const { record, outbox, proxy } = client
   client.reusable = false
   const origin = routeConnect(client, target)
-  const connection = await reach(client, origin)
+  const connection = await reachOne(client, origin, target)
   record.firstByte = proxy.clock.now() - client.began
   outbox.writer.put(ESTABLISHED)
   await established(client, connection, 200)

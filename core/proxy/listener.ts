@@ -2,11 +2,17 @@
 
 import type { ListenerSettings } from '../config/settings.ts'
 import { HEAD_LIMITS, type HeadLimits } from '../http/parse_head.ts'
+import type { Chain } from './chain.ts'
 import type { Client } from './client.ts'
+import type { ResponseAdapter } from './response_adapter.ts'
 
 export class ListenerContext {
   readonly settings: ListenerSettings
   readonly limits: HeadLimits
+  /** Who decides about its requests; `null`: nobody. */
+  chain: Chain | null = null
+  /** Who may change its answers; `null`: nobody. */
+  respmod: ResponseAdapter | null = null
   readonly clients = new Set<Client>()
   /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
   accepted = 0

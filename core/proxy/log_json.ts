@@ -29,6 +29,9 @@ const BEFORE = {
   failure: toBytes('","failure":'),
   decision: toBytes(',"decision":"'),
   reason: toBytes('","reason":'),
+  by: toBytes(',"classifier":'),
+  rule: toBytes(',"rule":'),
+  category: toBytes(',"category":'),
   hierarchy: toBytes(',"hierarchy":"'),
   origin: toBytes('","origin":'),
   port: toBytes(',"origin_port":'),
@@ -89,6 +92,12 @@ export function writeJson(out: ByteWriter, record: ExchangeRecord, strip: boolea
   out.text(record.decision)
   out.put(BEFORE.reason)
   jsonText(out, record.reason)
+  out.put(BEFORE.by)
+  jsonText(out, record.by)
+  out.put(BEFORE.rule)
+  jsonText(out, record.rule)
+  out.put(BEFORE.category)
+  jsonText(out, record.category)
   out.put(BEFORE.hierarchy)
   out.text(record.hierarchy)
   out.put(BEFORE.origin)

@@ -2,7 +2,8 @@
 
 import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
-import type { Messages } from '../flow/messages.ts'
+import type { BodySource } from '../flow/body_source.ts'
+import { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
 import { mayRelay, relay as moveBody } from '../flow/relay.ts'
 import { Upload } from '../flow/upload.ts'
@@ -15,9 +16,13 @@ import { SystemFailure } from '../runtime.ts'
 import { answerItself } from './answer.ts'
 import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
+import type { Chain, Outcome } from './chain.ts'
+import { obey } from './obey.ts'
+import { Petition, type Satisfied } from './petition.ts'
 import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
-import { route } from './route.ts'
+import { destination } from './route.ts'
+import { searchSafely } from './search_safely.ts'
 
 /**
  * Perform the exchange that begins with `head`. What became of it is in the client's record. Never rejects.
@@ -30,19 +35,71 @@ export function perform(client: Client, head: Head): Promise<boolean> {
     const target = parseTarget(head, client.target)
     if (hasVia(head, proxy.name)) throw new Failure('loop')
     if (!head.persistent || client.messages.ended) client.reusable = false
-    if (target.form === 'authority') return connect(client, target).catch((error) => refused(client, error))
-    if (answerItself(client, head, target)) {
-      client.wait('reader', client.listener.settings.idle_timeout)
-      const taken = client.outbox.flush()
-      return taken === undefined ? NOT_KEPT : taken.then(() => false, (error) => refused(client, error))
-    }
-    return forward(client, head, target)
+    if (target.form !== 'authority' && answerItself(client, head, target)) return sendAnswer(client)
+    const { chain } = client.listener
+    return chain === null ? goOn(client, head, target) : decide(client, head, target, chain)
   } catch (error) {
     return refused(client, error)
   }
 }
 
 const NOT_KEPT = Promise.resolve(false)
+
+/** Send an answer of our own that was put into the client's outbox. */
+function sendAnswer(client: Client): Promise<boolean> {
+  client.wait('reader', client.listener.settings.idle_timeout)
+  const taken = client.outbox.flush()
+  return taken === undefined ? NOT_KEPT : taken.then(() => false, (error) => refused(client, error))
+}
+
+/** To the origin. */
+function goOn(client: Client, head: Head, target: Target): Promise<boolean> {
+  if (target.form === 'authority') return connect(client, target).catch((error) => refused(client, error))
+  return forward(client, head, target)
+}
+
+/** Ask the chain of the listener, and do what it says. @throws Failure */
+function decide(client: Client, head: Head, target: Target, chain: Chain): Promise<boolean> {
+  const petition = client.petition = new Petition(client.petitioner(), head, target)
+  const said = chain.decide(petition)
+  if (!(said instanceof Promise)) return decided(client, petition, said)
+  client.wait('decide', 0)
+  return said.then((outcome) => {
+    if (client.late !== null) throw client.late
+    return decided(client, petition, outcome)
+  }).catch((error) => refused(client, error))
+}
+
+/** @throws Failure */
+function decided(client: Client, petition: Petition, outcome: Outcome): Promise<boolean> {
+  const { record } = client
+  record.judged(petition)
+  if (outcome.kind === 'forward') {
+    searchSafely(petition, client.listener.settings.safe_search)
+    if (petition.rewritten) record.url = petition.url
+    return goOn(client, petition.head, petition.target)
+  }
+  if (petition.satisfied !== null) {
+    return satisfy(client, petition.satisfied).catch((error) => refused(client, error))
+  }
+  obey(client, outcome)
+  return sendAnswer(client)
+}
+
+/** Send the answer that a service gave instead of the origin. */
+async function satisfy(client: Client, { head, body }: Satisfied): Promise<boolean> {
+  answer(client, head)
+  const relayed = body === null ? finishEmpty(client) : relay(client, body)
+  if (relayed !== undefined) await relayed
+  return false
+}
+
+/** An answer without a body is all there with its head. */
+function finishEmpty(client: Client): Promise<void> | void {
+  client.outbox.finish(null)
+  const taken = client.outbox.flush()
+  if (taken !== undefined) return client.taking(taken)
+}
 
 async function refused(client: Client, error: unknown): Promise<boolean> {
   await refuse(client, failureOf(client, error))
@@ -66,7 +123,7 @@ function failureOf(client: Client, error: unknown): Failure {
 async function forward(client: Client, head: Head, target: Target): Promise<boolean> {
   const { proxy, record } = client
   try {
-    const origin = route(client, target)
+    const origin = destination(client, target)
     let connection = client.take(origin)
     record.reused = connection !== null
     if (connection === null) connection = await reachOne(client, origin, target)
@@ -96,7 +153,10 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
           }
           response = nextResponse(connection)
         }
-        answer(client, connection, head, response)
+        if (bindsLogin(head, response)) connection.login = true
+        // No promise where nobody has to wait.
+        if (client.listener.respmod !== null) return await adaptResponse(client, connection, head, response)
+        answer(client, response)
         break
       } catch (error) {
         const failure = error instanceof SystemFailure ? new Failure('origin-left', error.message) : error
@@ -106,12 +166,32 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
         connection = await reachOne(client, origin, target)
       }
     }
-    const relayed = relay(client, connection)
+    const relayed = relay(client, connection.messages)
     if (relayed !== undefined) await relayed
-    return reusable(client, connection)
+    return reusable(client, connection, client.record.response!)
   } catch (error) {
     return await refused(client, error)
   }
+}
+
+/** The rest of an exchange whose answer others may change. @returns whether the origin's connection may be kept. */
+async function adaptResponse(
+  client: Client,
+  connection: OriginConnection,
+  head: Head,
+  response: Head,
+): Promise<boolean> {
+  const { messages } = connection
+  const whole = response.framing === 'none'
+  client.wait('decide', 0)
+  const adapted = await client.listener.respmod!.adapt(client, head, response, whole ? null : messages)
+  if (client.late !== null) throw client.late
+  answer(client, adapted.head)
+  const relayed = adapted.body === null ? finishEmpty(client) : relay(client, adapted.body)
+  if (relayed !== undefined) await relayed
+  // A service need not want all of a body to say what it has to say.
+  if (whole) { while (messages.next().kind !== 'end'); }
+  return messages.parser.over && reusable(client, connection, response)
 }
 
 /** Put the request head into the origin's outbox, and start the body on its way if there is one. */
@@ -122,7 +202,7 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   how.client = client.record.client
   how.chunked = head.framing === 'chunked'
   how.maxForwards = client.maxForwards
-  how.hostFromTarget = target.form === 'absolute'
+  how.hostFromTarget = target.form === 'absolute' && (client.petition === null || !client.petition.keepHost)
   writeRequestHead(connection.outbox.writer, head, target, how)
   connection.requests++
   const parser = connection.messages.parser
@@ -130,7 +210,7 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   client.upload = null
   if (!body) return
   connection.outbox.chunked = how.chunked
-  const upload = new Upload(client.messages, connection.outbox, client.uploads)
+  const upload = new Upload(client.petition?.body ?? client.messages, connection.outbox, client.uploads)
   client.upload = upload
   client.wait('body', listener.settings.idle_timeout)
   client.uploading = upload.run().then(() => uploaded(client, upload), (error) => {
@@ -204,16 +284,17 @@ function mayRetry(client: Client, connection: OriginConnection, head: Head, erro
 }
 
 /** Put the head of the answer into the client's outbox. */
-function answer(client: Client, connection: OriginConnection, head: Head, response: Head): void {
+function answer(client: Client, response: Head): void {
   const { proxy, record, outbox } = client
   record.response = response
   record.status = response.status
-  if (bindsLogin(head, response)) connection.login = true
-  const old = head.minor === 0
+  const asked = record.request!
+  const old = asked.minor === 0
   const chunked = !old && (response.framing === 'chunked' || response.framing === 'close')
   client.endsWithConnection = old && (response.framing === 'chunked' || response.framing === 'close')
   // An early answer: the body that still comes cannot be told from a next request in time.
-  const whole = client.upload === null || client.upload.done
+  const whole = (client.upload === null || client.upload.done) &&
+    (client.petition === null || client.messages.parser.over)
   if (client.endsWithConnection || !whole) client.reusable = false
   const how = proxy.responses
   how.close = !client.reusable
@@ -221,7 +302,7 @@ function answer(client: Client, connection: OriginConnection, head: Head, respon
   how.framing = response.framing === 'none' || response.framing === 'length' ? 'as-is' : chunked ? 'chunked' : 'close'
   how.upgrade = false
   how.date = proxy.date()
-  how.trailers = head.trailersWelcome && chunked
+  how.trailers = asked.trailersWelcome && chunked
   client.trailers = how.trailers
   writeResponseHead(outbox.writer, response, how)
   client.answered = true
@@ -230,16 +311,15 @@ function answer(client: Client, connection: OriginConnection, head: Head, respon
 }
 
 /** The body of the answer, all of it when it is here already. */
-function relay(client: Client, connection: OriginConnection): Promise<void> | void {
+function relay(client: Client, from: BodySource): Promise<void> | void {
   const { outbox } = client
-  const { messages } = connection
   for (;;) {
-    const event = messages.next()
+    const event = from.next()
     if (event.kind === 'data') {
       const taken = outbox.data(event.chunk, event.from, event.to)
-      if (taken !== undefined) return relayRest(client, connection, taken)
+      if (taken !== undefined) return relayRest(client, from, taken)
     } else if (event.kind === 'need-data') {
-      return relayRest(client, connection, outbox.flush())
+      return relayRest(client, from, outbox.flush())
     } else {
       outbox.finish(client.trailers ? event.trailers : null)
       const taken = outbox.flush()
@@ -250,24 +330,23 @@ function relay(client: Client, connection: OriginConnection): Promise<void> | vo
 }
 
 /** The same from the first wait on. `taken`: the client has still to take this. */
-async function relayRest(client: Client, connection: OriginConnection, taken: Promise<void> | void): Promise<void> {
+async function relayRest(client: Client, from: BodySource, taken: Promise<void> | void): Promise<void> {
   const { proxy, outbox } = client
-  const { messages } = connection
   const { idle_timeout } = proxy.settings.outgoing
   if (taken !== undefined) await client.taking(taken)
   for (;;) {
-    const event = messages.next()
+    const event = from.next()
     if (event.kind === 'data') {
       const taken = outbox.data(event.chunk, event.from, event.to)
       if (taken !== undefined) await client.taking(taken)
     } else if (event.kind === 'need-data') {
-      if (mayRelay(messages)) {
-        await moveBody(messages, outbox, client.relays)
+      if (from instanceof Messages && mayRelay(from)) {
+        await moveBody(from, outbox, client.relays)
       } else {
         const taken = outbox.flush()
         if (taken !== undefined) await client.taking(taken)
         client.wait('origin', idle_timeout)
-        await messages.refill()
+        await from.refill()
       }
       // An end that we made ourselves is not the end of a body.
       if (client.late !== null) throw client.late
@@ -281,10 +360,9 @@ async function relayRest(client: Client, connection: OriginConnection, taken: Pr
 }
 
 /** RFC 9112 9.3: complete, self-delimited, allowed to live, nothing left over, and all of the request sent. */
-function reusable(client: Client, connection: OriginConnection): boolean {
+function reusable(client: Client, connection: OriginConnection, response: Head): boolean {
   const { messages } = connection
   const { upload } = client
-  const response = client.record.response!
   if (upload !== null && !upload.done) client.reusable = false
   if (!response.persistent || response.framing === 'close' || messages.ended || messages.parser.buffered) return false
   if (client.late !== null) return false

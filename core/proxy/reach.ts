@@ -5,6 +5,7 @@ import type { Origin, OriginConnection } from '../flow/origins.ts'
 import type { Target } from '../http/target.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
+import type { Dial } from './petition.ts'
 import { route } from './route.ts'
 
 /** A new connection to `origin`, noted on the client and in the record. @throws Failure as {@link Dialler.reach} does. */
@@ -38,6 +39,8 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
 
 /** The same; in reverse mode a server that cannot be reached is followed by the next one of its site, each tried once. */
 export async function reachOne(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
+  const dial = client.petition?.dial ?? null
+  if (dial !== null) return reachInstead(client, origin, dial, target)
   const servers = origin.guarded ? 1 : client.proxy.upstreams.count(target.host)
   for (let tried = 1;; tried++) {
     try {
@@ -47,5 +50,21 @@ export async function reachOne(client: Client, origin: Origin, target: Target): 
       if (!(error instanceof Failure) || error.who !== 'origin') throw error
       origin = route(client, target)
     }
+  }
+}
+
+/** Where a decision leads, and its known address when its name cannot be looked up. */
+export async function reachInstead(
+  client: Client,
+  origin: Origin,
+  dial: Dial,
+  target: Target,
+): Promise<OriginConnection> {
+  try {
+    return await reach(client, origin)
+  } catch (error) {
+    if (dial.fallback === '' || client.late !== null) throw error
+    if (!(error instanceof Failure) || error.when !== 'resolve') throw error
+    return await reach(client, client.proxy.origins.find(dial.fallback, dial.port || target.port, !dial.trusted))
   }
 }

@@ -5,6 +5,7 @@ import { FAILURES } from '../failure.ts'
 import type { DecisionKind } from '../filter/decision.ts'
 import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../runtime.ts'
+import type { Petition } from './petition.ts'
 
 /** How the origin was reached, in Squid's words. Other words come with parents. */
 export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT'
@@ -67,6 +68,22 @@ export class ExchangeRecord {
   firstByte = NOT_TAKEN
   /** From `started` to the last byte. */
   total = 0
+
+  /** What the chain of classifiers has made of it. */
+  judged({ kind, cause, user, reported }: Pick<Petition, 'kind' | 'cause' | 'user' | 'reported'>): void {
+    this.decision = kind
+    this.user = user
+    if (cause !== null) {
+      this.by = cause.by
+      this.rule = cause.rule
+      this.category = cause.category
+      this.reason = cause.reason
+    }
+    // Who tries out a rule looks for it here.
+    for (const { decision } of reported) {
+      this.reason += `${this.reason === '' ? '' : '; '}report only: ${decision.rule} says ${decision.kind}`
+    }
+  }
 
   /** This address was dialled for it. */
   reached(origin: Endpoint): void {

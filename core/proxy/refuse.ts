@@ -29,7 +29,9 @@ export async function refuse(client: Client, failure: Failure): Promise<void> {
   const { record } = client
   record.failure = failure.code
   if (record.reason === '') record.reason = failure.detail
-  if (failure.when === 'decide' && failure.code !== 'loop' && failure.code !== 'no-upstream') record.decision = 'deny'
+  if (
+    failure.when === 'decide' && record.decision !== 'deny' && failure.code !== 'loop' && failure.code !== 'no-upstream'
+  ) record.decision = 'deny'
   if (client.late !== null && client.waits === 'end') return // answered when it expired
   if (client.begun || failure.status === 0) {
     client.outbox.discard()
@@ -76,6 +78,11 @@ function writeRefusal(client: Client, failure: Failure): void {
     url: head === null ? '' : latin1(head.bytes, head.targetStart, head.targetEnd),
     client: record.client,
     accept: head?.get(FIELD.accept) ?? '',
+    language: head?.get(FIELD['accept-language']) ?? '',
+    connect: head !== null && head.isMethod('CONNECT'),
+    category: record.category,
+    rule: record.rule,
+    by: record.by,
     date,
     id: record.id,
   })

@@ -71,6 +71,13 @@ function serverOf(text: string): Server {
   return { host: parts.host.toLowerCase(), port: parts.port }
 }
 
+/** The origin a request is for, or what takes its place by decision. @throws as {@link route} */
+export function destination(client: Client, target: Target): Origin {
+  const dial = client.petition?.dial ?? null
+  if (dial === null) return route(client, target)
+  return client.proxy.origins.find(dial.host, dial.port || target.port, !dial.trusted)
+}
+
 /** The origin a request is for. @throws Failure not-a-proxy-request, no-upstream */
 export function route(client: Client, target: Target): Origin {
   const { origins, upstreams } = client.proxy
@@ -98,7 +105,8 @@ export function routeConnect(client: Client, target: Target): Origin {
   if (!permitted(settings.outgoing.connect_ports, target.port)) {
     throw new Failure('port-refused', `port ${target.port}`)
   }
-  return origins.find(target.host, target.port, true)
+  const dial = client.petition?.dial ?? null
+  return dial === null ? origins.find(target.host, target.port, true) : destination(client, target)
 }
 
 function permitted(ranges: readonly PortRange[], port: number): boolean {

@@ -10,7 +10,7 @@ import { WAITS, type Waits } from './client.ts'
 import { Histogram } from './histogram.ts'
 import type { ListenerContext } from './listener.ts'
 import type { Proxy } from './proxy.ts'
-import { type DecisionKind, DECISIONS } from '../filter/decision.ts'
+import { type Decision, type DecisionKind, DECISIONS } from '../filter/decision.ts'
 import type { ExchangeRecord } from './record.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
 
@@ -28,6 +28,11 @@ const STATUSES = 1000
 /** {@link Statistics.loopDelay} looks back this long at least, ms, and twice as long at most: longer than most wait to ask. */
 const DELAY_WINDOW = 60_000
 
+/** Categories counted by name: the largest blacklists have under a hundred. */
+const CATEGORIES = 1000
+
+const NO_FILTERS: Snapshot = { filter_rules_total: {}, filter_report_only_total: {} }
+
 export class Statistics {
   readonly #methods = new Float64Array(METHOD_NAMES.length)
   readonly #statuses = new Float64Array(STATUSES)
@@ -38,6 +43,8 @@ export class Statistics {
   readonly #firstByte = new Histogram()
   readonly #dns = new Histogram()
   readonly #connect = new Histogram()
+  readonly #classifiers = new Map<string, Record<DecisionKind, number>>()
+  readonly #categories = new Map<string, number>()
   #bugs = 0
   #connects = 0
   #upgrades = 0
@@ -47,6 +54,19 @@ export class Statistics {
   #delayBefore = 0
   /** Lines that the logs of this worker lost: whoever owns the logs says how many. */
   linesLost: () => number = () => 0
+  /** What the parts of the filter count themselves: whoever opened it says. */
+  filters: () => Snapshot = () => NO_FILTERS
+
+  /** A classifier has said something. */
+  decided({ by, kind, category }: Decision): void {
+    let kinds = this.#classifiers.get(by)
+    if (kinds === undefined) this.#classifiers.set(by, kinds = zeros<DecisionKind>(DECISIONS))
+    kinds[kind]++
+    if (category === '') return
+    const count = this.#categories.get(category)
+    // Helpers may say any word, and a counter for each would never end.
+    if (count !== undefined || this.#categories.size < CATEGORIES) this.#categories.set(category, (count ?? 0) + 1)
+  }
 
   /** An exchange is over. */
   record(record: ExchangeRecord): void {
@@ -103,6 +123,11 @@ export class Statistics {
       requests_total: named(METHOD_NAMES, this.#methods),
       responses_total: statuses(this.#statuses),
       decisions_total: counted(this.#decisions),
+      filter_decisions_total: Object.fromEntries(
+        [...this.#classifiers].map(([name, kinds]) => [name, counted(kinds)]),
+      ),
+      ...this.filters(),
+      filter_categories_total: Object.fromEntries(this.#categories),
       failures_total: counted(this.#failures),
       origin_received_bytes_total: origins.received,
       origin_sent_bytes_total: origins.sent,

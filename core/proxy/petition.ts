@@ -1,0 +1,199 @@
+/** A request under judgement: the facts as they came, what was made of them, and what has been decided so far. */
+
+import { latin1, SLASH } from '../bytes/ascii.ts'
+import type { BodySource } from '../flow/body_source.ts'
+import type { SafeSearchLevel } from '../config/settings.ts'
+import type { Cause, Changes, DecisionKind } from '../filter/decision.ts'
+import { normalPath } from '../filter/normal.ts'
+import type { Hit } from '../filter/rules.ts'
+import type { Subject, TlsFacts } from '../filter/subject.ts'
+import { changeHead, type OwnHead } from '../http/change.ts'
+import type { Head } from '../http/head.ts'
+import { parseTarget, type Target } from '../http/target.ts'
+
+/** Where to connect to instead of where the target says. */
+export interface Dial {
+  readonly host: string
+  /** 0: that of the target. */
+  readonly port: number
+  /** The operator named it: it may be an address of this machine. */
+  readonly trusted: boolean
+  /** An address to try when the host cannot be looked up; empty: none. */
+  readonly fallback: string
+}
+
+/** An answer that a service gave in the place of the origin's. */
+export interface Satisfied {
+  readonly head: Head
+  /** `null`: it has no body. */
+  readonly body: BodySource | null
+}
+
+/** Something under way for a request, which has to hear when that is given up. */
+export interface Errand {
+  abandon(): void
+}
+
+/** Who asks, and through which listener. */
+export interface Petitioner {
+  readonly listener: string
+  readonly client: string
+  readonly user: string
+  /** Milliseconds since 1970-01-01 UTC, and minutes that the operator's clock is ahead of it. */
+  readonly date: number
+  readonly zone: number
+}
+
+const NONE: readonly never[] = []
+
+export class Petition implements Subject {
+  readonly listener: string
+  readonly client: string
+  user: string
+  readonly date: number
+  readonly zone: number
+  /** The head and the target as they stand. */
+  head: Head
+  target: Target
+  addresses: readonly string[] | null = null
+  tls: TlsFacts | null = null
+  /** The URL that was shown to an adapter, which may change it before it says so. */
+  shown = ''
+  /** The URL is another than what came. */
+  rewritten = false
+  keepHost = false
+  dial: Dial | null = null
+  safeSearch: SafeSearchLevel | '' = ''
+  /** The body, where it is not the client's own any more. */
+  body: BodySource | null = null
+  satisfied: Satisfied | null = null
+  /** What services still do for it. */
+  errands: readonly Errand[] = NONE
+  /** What was decided last, and by whom: a permit that says why, or what was done to the request. */
+  kind: DecisionKind = 'permit'
+  cause: Cause | null = null
+  /** Rules that hold and only report. */
+  reported: readonly Hit[] = NONE
+  /** Rules that are not asked again, because one of them has changed this request; `null`: all are. */
+  applied: ReadonlySet<number> | null = null
+  /** Members of the chain that have changed it and are not asked again: bit 2^n is set for number n. */
+  passed = 0
+  #own: OwnHead | null = null
+  #url = ''
+  #path: string | null = null
+
+  constructor(who: Petitioner, head: Head, target: Target) {
+    this.listener = who.listener
+    this.client = who.client
+    this.user = who.user
+    this.date = who.date
+    this.zone = who.zone
+    this.head = head
+    this.target = target
+  }
+
+  get method(): string {
+    return this.head.method()
+  }
+
+  get scheme(): string {
+    const { form, scheme } = this.target
+    return form === 'asterisk' ? '' : scheme
+  }
+
+  get host(): string {
+    return this.target.host
+  }
+
+  get port(): number {
+    return this.target.port
+  }
+
+  get url(): string {
+    if (this.#url === '') this.#url = urlOf(this.head, this.target)
+    return this.#url
+  }
+
+  get path(): string {
+    return (this.#path ??= this.target.form === 'authority' ? '' : normalPath(this.#rawPath()))
+  }
+
+  get query(): string {
+    const { bytes } = this.head
+    const { pathStart, pathEnd } = this.target
+    const mark = bytes.subarray(pathStart, pathEnd).indexOf(QUESTION)
+    return mark < 0 ? '' : latin1(bytes, pathStart + mark + 1, pathEnd)
+  }
+
+  field(name: string): string | null {
+    const { head } = this
+    let value: string | null = null
+    for (let i = 0; i < head.count; i++) {
+      const start = head.at[i * 4]
+      if (head.at[i * 4 + 1] - start !== name.length || head.name(i).toLowerCase() !== name) continue
+      value = value === null ? head.value(i) : `${value}, ${head.value(i)}`
+    }
+    return value
+  }
+
+  /** Make the changes. @throws Failure when what was made is no request. */
+  change(changes: Changes): void {
+    const own = changeHead(this.head, changes)
+    try {
+      this.take(own)
+    } catch (error) {
+      own.release()
+      throw error
+    }
+    if (changes.url !== '') this.keepHost = changes.keepHost
+  }
+
+  /** From now on this is the request. @throws Failure when its target cannot be read: then it is not. */
+  take(own: OwnHead): void {
+    const target = parseTarget(own.head)
+    this.#own?.release()
+    this.#own = own
+    const before = this.url
+    this.head = own.head
+    this.target = target
+    this.#url = ''
+    this.#path = null
+    if (this.url !== before) {
+      this.rewritten = true
+      this.addresses = null
+    }
+  }
+
+  /** It is given up. */
+  abandon(): void {
+    const { errands } = this
+    this.errands = NONE
+    for (const errand of errands) errand.abandon()
+  }
+
+  /** It is over: what it held goes back. */
+  release(): void {
+    this.abandon()
+    this.#own?.release()
+    this.#own = null
+  }
+
+  #rawPath(): string {
+    const { bytes } = this.head
+    const { pathStart, pathEnd } = this.target
+    let end = pathStart
+    while (end < pathEnd && bytes[end] !== QUESTION) end++
+    return latin1(bytes, pathStart, end)
+  }
+}
+
+const QUESTION = 0x3f
+
+/** The URL asked for: an absolute URI, or `host:port` for CONNECT. Written as it came; of the Host where it came apart. */
+export function urlOf(head: Head, target: Target): string {
+  const { bytes } = head
+  if (target.form === 'absolute' || target.form === 'authority') return head.target()
+  const authority = latin1(bytes, target.authorityStart, target.authorityEnd)
+  if (target.form === 'asterisk') return `http://${authority}`
+  return `http://${authority}${bytes[target.pathStart] === SLASH ? '' : '/'}${head.target()}`
+}
