@@ -18,8 +18,11 @@ import {
 } from '../bytes/address.ts'
 import type { AddressPattern, PortRange } from './settings.ts'
 
-/** What text from the environment or from --set becomes before it is read: `list` is split, `flag` is yes or no. */
-export type Shape = 'text' | 'number' | 'flag' | 'list'
+/**
+ * What text from the environment or from --set becomes before it is read: `list` is split, `flag` is yes or no. A `table` is
+ * only in the file.
+ */
+export type Shape = 'text' | 'number' | 'flag' | 'list' | 'table'
 
 export interface Kind<T extends z.ZodType = z.ZodType> {
   readonly type: T

@@ -4,6 +4,7 @@ import { check } from './checks.ts'
 import { DEFAULT_ADDRESS, findOption, schema, toSettings } from './schema.ts'
 import { gather, type Given, type Origin, type Problem, type Sources } from './sources.ts'
 import type { Settings } from './settings.ts'
+import { MANY } from './toml_file.ts'
 
 export interface Configuration {
   /** `null` when there are problems. */
@@ -36,9 +37,26 @@ function addDefaultListener(given: readonly Given[], tree: Tree): void {
   if (!http.some(({ path }) => path[2] === 'address')) put(tree, ['listener', 'http', 'address'], DEFAULT_ADDRESS)
 }
 
+/** Tables numbered from 1, as lists: the rules, and what `[[rule.any]]` makes. */
+function toLists(tree: Tree): void {
+  const rules = tree[MANY]
+  if (typeof rules !== 'object' || rules === null) return
+  tree[MANY] = Object.values(rules as Tree).map((rule) => withLists(rule))
+}
+
+function withLists(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withLists)
+  // Dates of TOML are objects, too: they are for the schema to refuse.
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== null) return value
+  const pairs = Object.entries(value as Tree).map(([key, inner]) => [key, withLists(inner)] as const)
+  const numbered = pairs.length > 0 && pairs.every(([key]) => /^[0-9]+$/.test(key))
+  return numbered ? pairs.map(([, inner]) => inner) : Object.fromEntries(pairs)
+}
+
 /** `listener.http.address.1` is of the option `listener.http.address`; of a list of one there is no need to say which. */
 function optionAt(path: readonly PropertyKey[], tree: Tree): { option: string; item: number | null } {
   const words = path.map(String)
+  if (words[0] === MANY && words.length > 1) return ruleOptionAt(path, tree)
   for (let length = words.length; length > 1; length--) {
     if (findOption(words.slice(0, length)) === null) continue
     const value = words.slice(0, length).reduce<unknown>((inner, key) => (inner as Tree)[key], tree)
@@ -46,6 +64,15 @@ function optionAt(path: readonly PropertyKey[], tree: Tree): { option: string; i
     return { option: words.slice(0, length).join('.'), item: typeof item === 'number' ? item : null }
   }
   return { option: words.join('.'), item: null }
+}
+
+/** `rule.0.not.host.1` is of the option `rule.1.not.host`. */
+function ruleOptionAt(path: readonly PropertyKey[], tree: Tree): { option: string; item: number | null } {
+  const words = [MANY, String(Number(path[1]) + 1), ...path.slice(2).map(String)]
+  const last = path.at(-1)
+  if (path.length < 4 || typeof last !== 'number') return { option: words.join('.'), item: null }
+  const value = path.slice(0, -1).reduce<unknown>((inner, key) => (inner as Tree | undefined)?.[key as string], tree)
+  return { option: words.slice(0, -1).join('.'), item: Array.isArray(value) && value.length > 1 ? last : null }
 }
 
 export function load(sources: Sources): Configuration {
@@ -56,14 +83,22 @@ export function load(sources: Sources): Configuration {
   for (const { path, value, origin } of given) {
     put(tree, path, value)
     // A table is where its first mention is: a missing value is told there.
-    if (path.length === 3) origins.set(path.slice(0, 2).join('.'), origins.get(path.slice(0, 2).join('.')) ?? origin)
+    for (let length = 2; length < path.length; length++) {
+      const table = path.slice(0, length).join('.')
+      if (!origins.has(table)) origins.set(table, origin)
+    }
     origins.set(path.join('.'), origin)
   }
   addDefaultListener(given, tree)
+  toLists(tree)
 
   const whereOf = (option: string): string => {
-    const origin = origins.get(option) ?? origins.get(option.split('.').slice(0, 2).join('.')) ?? DEFAULT
-    return origin.where
+    const words = option.split('.')
+    for (let length = words.length; length > 1; length--) {
+      const origin = origins.get(words.slice(0, length).join('.'))
+      if (origin !== undefined) return origin.where
+    }
+    return DEFAULT.where
   }
   // A file that is not TOML gave nothing: what is missing without it is not worth a complaint.
   if (problems.some(({ option, where }) => option === '' && where.startsWith(`${sources.file?.name}:`))) {

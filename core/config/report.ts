@@ -1,12 +1,18 @@
 /** The configuration told back: as TOML with where each value came from, and as the reference of all options. */
 
-import { fromSettings, type Option, SECTIONS } from './schema.ts'
+import type { Option } from './option.ts'
+import { fromSettings, type Section, SECTIONS } from './schema.ts'
 import type { Origin } from './sources.ts'
 import { variableName } from './sources.ts'
 import type { Settings } from './settings.ts'
 import { tomlKey, tomlValue } from './toml_file.ts'
 
 type Written = Readonly<Record<string, unknown>>
+
+/** What a table without any of its options is called, and where they are told of. */
+function headOf(section: Section, at: readonly string[]): string {
+  return section.many ? `[[${section.name}]]` : `[${at.map(tomlKey).join('.')}]`
+}
 
 /** Two columns past the longest value of a table, so that the comments line up; longer values push theirs. */
 const WIDEST = 44
@@ -32,6 +38,7 @@ function linesOf(
     const name = path.at(-1)!
     const text = `${tomlKey(name)} = ${tomlValue(written[name])}`
     const origin = origins.get([...at, name].join('.'))
+    if (written[name] === undefined) continue
     // What was set to its default is not a difference; a required option always is.
     if (diff && (origin === undefined || tomlValue(fallback) === tomlValue(written[name]))) continue
     lines.push({ text, comment: (origin?.where ?? 'default').replaceAll(CONTROL, '?') })
@@ -44,6 +51,17 @@ function render(lines: readonly Line[]): string[] {
   return lines.map(({ text, comment }) => `${text.padEnd(width)}  # ${comment}`)
 }
 
+function tablesOf(
+  section: Section,
+  written: Written,
+): Array<{ readonly at: readonly string[]; readonly table: Written }> {
+  if (!section.named && !section.many) return [{ at: [section.name], table: written }]
+  return Object.entries(written).map(([key, table]) => {
+    // Tables that come one after another are numbered from 1.
+    return { at: [section.name, section.many ? String(Number(key) + 1) : key], table: table as Written }
+  })
+}
+
 /**
  * The whole configuration, or with `diff` what differs from the defaults, as TOML that reads back to the same settings.
  * A listener or upstream of the configuration is always told of, even where all its values are defaults.
@@ -52,14 +70,11 @@ export function report(settings: Settings, origins: ReadonlyMap<string, Origin>,
   const written = fromSettings(settings) as Readonly<Record<string, Written>>
   const blocks: string[] = []
   for (const section of SECTIONS) {
-    const tables = section.named
-      ? Object.keys(written[section.name]!).map((name) => [section.name, name])
-      : [[section.name]]
-    for (const at of tables) {
-      const table = (section.named ? written[section.name]![at[1]!] : written[section.name]) as Written
-      const lines = linesOf(at, section.options, table, origins, diff)
+    for (const { at, table } of tablesOf(section, written[section.name]!)) {
+      // All that a rule leaves out would hide what it says.
+      const lines = linesOf(at, section.options, table, origins, diff || section.many)
       if (lines.length === 0 && !(section.named && origins.has(at.join('.')))) continue
-      blocks.push([`[${at.map(tomlKey).join('.')}]`, ...render(lines)].join('\n'))
+      blocks.push([headOf(section, at), ...render(lines)].join('\n'))
     }
   }
   if (blocks.length === 0) return '# Everything is as by default.\n'
@@ -71,15 +86,17 @@ const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 /** What is between the two marker lines of README.md. */
 export function reference(): string {
-  const parts = SECTIONS.map(({ name, named, description, options }) => {
-    const rows = options.map(({ path, form, fallback, description }) => {
-      const by = fallback === undefined ? 'required' : `\`${tomlValue(fallback)}\``
+  const parts = SECTIONS.map(({ name, named, many, description, options }) => {
+    const rows = options.map(({ path, form, fallback, unset, description }) => {
+      const by = unset !== '' ? unset : fallback === undefined ? 'required' : `\`${tomlValue(fallback)}\``
       return `| \`${path.at(-1)}\` | ${cell(by)} | ${cell(form)} | ${cell(description)} |`
     })
     return [
-      `### \`[${name}${named ? '.NAME' : ''}]\``,
+      `### \`${many ? `[[${name}]]` : `[${name}${named ? '.NAME' : ''}]`}\``,
       '',
-      `${description} Environment: \`${variableName([...options[0]!.path.slice(0, -1), 'OPTION'])}\`.`,
+      many
+        ? `${description} Only in a file.`
+        : `${description} Environment: \`${variableName([...options[0]!.path.slice(0, -1), 'OPTION'])}\`.`,
       '',
       '| option | default | value | |',
       '| --- | --- | --- | --- |',

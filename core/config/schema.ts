@@ -6,36 +6,9 @@
 import * as z from 'zod'
 import { HEAD_SIZE, WORKERS } from '../limits.ts'
 import * as kind from './kinds.ts'
-import type { Kind, Shape } from './kinds.ts'
-import { ADMIN_ADDRESS, type Settings } from './settings.ts'
-
-/** One option. `path` has `*` in the place of a NAME. `fallback` is as a person would write it; `undefined`: required. */
-export interface Option {
-  readonly path: readonly string[]
-  readonly shape: Shape
-  readonly form: string
-  readonly fallback: unknown
-  readonly description: string
-}
-
-interface About extends Kind {
-  readonly fallback: unknown
-  readonly description: string
-}
-
-const ABOUT = new WeakMap<z.ZodType, About>()
-
-function option<T extends z.ZodType>(of: Kind<T>, fallback: z.input<T>, description: string): z.ZodPrefault<T> {
-  const type = of.type.prefault(fallback as never).meta({ description })
-  ABOUT.set(type, { ...of, fallback, description })
-  return type
-}
-
-function required<T extends z.ZodType>(of: Kind<T>, description: string): T {
-  const type = of.type.meta({ description })
-  ABOUT.set(type, { ...of, fallback: undefined, description })
-  return type
-}
+import { filter, helper, icap, list, rule } from './filter_schema.ts'
+import { ABOUT, type Option, option, required } from './option.ts'
+import { ADMIN_ADDRESS, type HelperSettings, type OnError, type Settings } from './settings.ts'
 
 /** Where `listener.http` listens when nothing says otherwise: for this machine alone, on Squid's port. */
 export const DEFAULT_ADDRESS: readonly string[] = ['127.0.0.1:3128', '[::1]:3128']
@@ -343,6 +316,15 @@ const named = <T extends z.ZodType>(type: T, description: string) =>
 export const schema = z.strictObject({
   listener: named(listener, 'Where clients come in, one table a listener: [listener.NAME].'),
   upstream: named(upstream, 'The servers behind a reverse listener, one table a group: [upstream.NAME].'),
+  rule: z.array(rule, { error: () => 'is a list of tables; write [[rule]] above each' }).prefault([]).meta({
+    description:
+      'What is done with requests, one table a rule: [[rule]]. The first whose conditions all hold decides; a ' +
+      'condition holds where one of its values does. Asked where listener.NAME.filter has "rules".',
+  }),
+  list: named(list, 'Lists that rules ask for by name, one table a list: [list.NAME].'),
+  helper: named(helper, 'Programs that decide, one table a program: [helper.NAME]. For listener.NAME.filter.'),
+  icap: named(icap, 'ICAP services (RFC 3507), one table a service: [icap.NAME]. For listener.NAME.filter.'),
+  filter: filter.prefault({}).meta({ description: 'More rules.' }),
   outgoing: outgoing.prefault({}).meta({ description: 'How origins are reached.' }),
   http: http.prefault({}).meta({ description: 'What is done to messages.' }),
   dns: dns.prefault({}).meta({ description: 'How names are looked up; the system’s resolver is not used.' }),
@@ -352,29 +334,42 @@ export const schema = z.strictObject({
   admin: admin.prefault({}).meta({ description: 'For whoever operates the proxy.' }),
 })
 
-/** A section: a table of options, or (`named`) of tables of options by name. */
+/** A section: a table of options, (`named`) of tables of options by name, or (`many`) tables one after another. */
 export interface Section {
   readonly name: string
   readonly named: boolean
+  readonly many: boolean
   readonly description: string
   readonly options: readonly Option[]
 }
 
 function optionsOf(path: readonly string[], shape: Readonly<Record<string, z.ZodType>>): Option[] {
   return Object.entries(shape).map(([name, type]) => {
-    const { shape, form, fallback, description } = ABOUT.get(type)!
-    return { path: [...path, name], shape, form, fallback, description }
+    const { shape, form, fallback, unset, description } = ABOUT.get(type)!
+    return { path: [...path, name], shape, form, fallback, unset, description }
   })
 }
 
-function section(name: keyof typeof schema.shape, shape: Readonly<Record<string, z.ZodType>>, named = false): Section {
-  const path = named ? [name, '*'] : [name]
-  return { name, named, description: schema.shape[name].description ?? '', options: optionsOf(path, shape) }
+type How = 'one' | 'named' | 'many'
+
+function section(
+  name: keyof typeof schema.shape,
+  shape: Readonly<Record<string, z.ZodType>>,
+  how: How = 'one',
+): Section {
+  const path = how === 'one' ? [name] : [name, '*']
+  const description = schema.shape[name].description ?? ''
+  return { name, named: how === 'named', many: how === 'many', description, options: optionsOf(path, shape) }
 }
 
 export const SECTIONS: readonly Section[] = [
-  section('listener', listener.shape, true),
-  section('upstream', upstream.shape, true),
+  section('listener', listener.shape, 'named'),
+  section('upstream', upstream.shape, 'named'),
+  section('rule', rule.shape, 'many'),
+  section('list', list.shape, 'named'),
+  section('helper', helper.shape, 'named'),
+  section('icap', icap.shape, 'named'),
+  section('filter', filter.shape),
   section('outgoing', outgoing.shape),
   section('http', http.shape),
   section('dns', dns.shape),
@@ -384,11 +379,20 @@ export const SECTIONS: readonly Section[] = [
   section('admin', admin.shape),
 ]
 
-/** `listener.http.address` is the option `listener.*.address`. `null` when there is none. */
+const PLACE = /^[0-9]+$/
+
+/**
+ * `listener.http.address` is the option `listener.*.address`, and `rule.2.not.host` is of `rule.*.not`. `null` when there is
+ * none.
+ */
 export function findOption(path: readonly string[]): Option | null {
   const section = SECTIONS.find(({ name }) => name === path[0])
-  if (section === undefined || path.length !== (section.named ? 3 : 2)) return null
-  return section.options.find(({ path: own }) => own[own.length - 1] === path[path.length - 1]) ?? null
+  if (section === undefined) return null
+  const depth = section.named || section.many ? 3 : 2
+  const option = section.options.find(({ path: own }) => own[depth - 1] === path[depth - 1])
+  if (option === undefined || path.length < depth || (section.many && !PLACE.test(path[1]!))) return null
+  if (path.length === depth) return option
+  return option.shape === 'table' && !PLACE.test(path.at(-1)!) ? option : null
 }
 
 type Decoded = z.output<typeof schema>
@@ -398,16 +402,42 @@ const withNames = <T>(tables: Readonly<Record<string, T>>): Array<T & { readonly
 
 const withoutName = <T extends { readonly name: string }>({ name: _, ...table }: T): Omit<T, 'name'> => table
 
-export function toSettings(decoded: Decoded): Settings {
-  const named = { listener: withNames(decoded.listener), upstream: withNames(decoded.upstream) }
-  return { ...decoded, ...named, rule: [], list: [], helper: [], icap: [] }
+/** Children of ExaProxy 1 failed closed, and Squid's answer 503. */
+const ON_ERROR: Readonly<Record<HelperSettings['protocol'], OnError>> = {
+  squid: 'unavailable',
+  external_acl: 'unavailable',
+  'exaproxy-url': 'deny',
+  'exaproxy-icap': 'deny',
 }
+
+export function toSettings({ filter: _, ...decoded }: Decoded): Settings {
+  return {
+    ...decoded,
+    listener: withNames(decoded.listener),
+    upstream: withNames(decoded.upstream),
+    list: withNames(decoded.list),
+    icap: withNames(decoded.icap),
+    helper: withNames(decoded.helper).map((one) => {
+      const { queue = 2 * one.maximum, on_error = ON_ERROR[one.protocol] } = one
+      return { ...one, queue, on_error }
+    }),
+  }
+}
+
+const byName = <T extends { readonly name: string }>(tables: readonly T[]) =>
+  Object.fromEntries(tables.map((one) => [one.name, withoutName(one)]))
 
 /** The settings as a person would write them. */
 export function fromSettings(settings: Settings): z.input<typeof schema> {
-  const listener = Object.fromEntries(settings.listener.map((one) => [one.name, withoutName(one)]))
-  const upstream = Object.fromEntries(settings.upstream.map((one) => [one.name, withoutName(one)]))
-  return z.encode(schema, { ...settings, listener, upstream } as unknown as Decoded)
+  const named = {
+    listener: byName(settings.listener),
+    upstream: byName(settings.upstream),
+    list: byName(settings.list),
+    helper: byName(settings.helper),
+    icap: byName(settings.icap),
+  }
+  // The rules of other files are among the others by now.
+  return z.encode(schema, { ...settings, ...named, filter: { include: [] } } as unknown as Decoded)
 }
 
 /** For editors: what the file may hold. Text forms such as "5s" are what it describes, not milliseconds. */

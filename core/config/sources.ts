@@ -5,10 +5,11 @@
  * the schema like everything else.
  */
 
-import { findOption, NAME, type Option, SECTIONS } from './schema.ts'
+import type { Option } from './option.ts'
+import { findOption, NAME, SECTIONS } from './schema.ts'
 import { WORKER_VARIABLE } from './settings.ts'
 import { closest, didYouMean } from './suggest.ts'
-import { parseArray, parseFile } from './toml_file.ts'
+import { type Entry, MANY, parseArray, parseFile } from './toml_file.ts'
 
 export type SourceKind = 'default' | 'file' | 'environment' | 'command line'
 
@@ -32,9 +33,15 @@ export interface Given {
   readonly origin: Origin
 }
 
-/** What there is to read. `sets` are the arguments of --set. */
+export interface TextFile {
+  readonly name: string
+  readonly text: string
+}
+
+/** What there is to read. `included`: what filter.include names; `sets`: the arguments of --set. */
 export interface Sources {
-  readonly file: { readonly name: string; readonly text: string } | null
+  readonly file: TextFile | null
+  readonly included?: readonly TextFile[]
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly sets: readonly string[]
 }
@@ -67,34 +74,45 @@ export function unknownOption(path: readonly string[]): string {
     const holders = SECTIONS.filter(({ options }) => options.some((option) => option.path.at(-1) === first))
     const [holder] = holders
     if (path.length === 1 && holder !== undefined) {
-      return `is not an option; did you mean ${holder.name}.${holder.named ? 'NAME.' : ''}${first}?`
+      return `is not an option; did you mean ${holder.name}.${
+        holder.named ? 'NAME.' : holder.many ? 'N.' : ''
+      }${first}?`
     }
     return `there is no section of that name${didYouMean(first, sections) || `; there are ${sections.join(', ')}`}`
   }
   const names = section.options.map((option) => option.path.at(-1)!)
-  const depth = section.named ? 3 : 2
+  if (section.many && !PLACE.test(second)) {
+    return `comes again and again, and only in a file; write [[${first}]] above each`
+  }
+  const depth = section.named || section.many ? 3 : 2
   if (section.named && path.length === 2 && names.includes(second)) {
     return `belongs to a table with a name; write [${first}.NAME] above it`
   }
   if (section.named && path.length > 1 && !NAME.test(second)) {
     return 'a name has letters, digits, "-" and "_", at most 63'
   }
+  if (section.many && path.length < depth) return `is not a table; write [[${first}]] above each`
   if (path.length < depth) return `is a table; write [${section.named ? `${first}.${second || 'NAME'}` : first}]`
-  if (path.length > depth) return 'goes deeper than any option'
-  return `there is no option of that name${didYouMean(path.at(-1)!, names) || `; there are ${names.join(', ')}`}`
+  if (path.length > depth && names.includes(path[depth - 1]!)) return 'goes deeper than any option'
+  return `there is no option of that name${didYouMean(path[depth - 1]!, names) || `; there are ${names.join(', ')}`}`
 }
 
 /** A table that may be named without holding anything: `[http]`, `[listener.web]`. */
 function isTable(path: readonly string[]): boolean {
   const section = SECTIONS.find(({ name }) => name === path[0])
   if (section === undefined) return false
+  if (section.many) return path.length === 2 || (path.length > 2 && findOption(path)?.shape === 'table')
   return path.length === 1 || (section.named && path.length === 2 && NAME.test(path[1]!))
 }
+
+/** The number of one of many tables. */
+const PLACE = /^[0-9]+$/
 
 /** Text as the option's kind wants it. What does not fit stays text: the schema then says what is wrong with it. */
 export function fromText(text: string, shape: Option['shape']): unknown {
   switch (shape) {
     case 'text':
+    case 'table':
       return text
     case 'number':
       return /^[0-9]{1,15}$/.test(text) ? Number(text) : text
@@ -115,14 +133,41 @@ export class Gathering {
   readonly given: Given[] = []
   readonly problems: Problem[] = []
 
+  /** How many tables of [[rule]] there are so far. */
+  #many = 0
+
   file(name: string, text: string): void {
-    const { entries, problems } = parseFile(text)
-    for (const { line, option, words } of problems) this.problems.push({ where: `${name}:${line}`, option, words })
-    for (const { path, value, line } of entries) {
+    for (const { path, value, line } of this.#parse(name, text)) {
+      const fits = value === undefined ? isTable(path) : findOption(path) !== null
+      this.#add(path, value, { kind: 'file', where: `${name}:${line}` }, fits)
+    }
+  }
+
+  /** A file of rules, and of nothing else. */
+  included(name: string, text: string): void {
+    for (const { path, value, line } of this.#parse(name, text)) {
       const where = `${name}:${line}`
+      if (path[0] !== MANY) {
+        this.problems.push({ where, option: path.join('.'), words: `a file of filter.include has [[${MANY}]] alone` })
+        continue
+      }
       const fits = value === undefined ? isTable(path) : findOption(path) !== null
       this.#add(path, value, { kind: 'file', where }, fits)
     }
+  }
+
+  /** What is in a file; tables that come one after another are numbered through all files. */
+  #parse(name: string, text: string): Entry[] {
+    const { entries, problems } = parseFile(text)
+    for (const { line, option, words } of problems) this.problems.push({ where: `${name}:${line}`, option, words })
+    const before = this.#many
+    return entries.map((entry) => {
+      const [first = '', second = '', ...more] = entry.path
+      if (first !== MANY || !PLACE.test(second)) return entry
+      const place = before + Number(second)
+      this.#many = Math.max(this.#many, place)
+      return { ...entry, path: [first, String(place), ...more] }
+    })
   }
 
   /** Names known so far (from the file) keep the way they are written there. */
@@ -166,7 +211,8 @@ export class Gathering {
   #pathOf(rest: string): readonly string[] | null {
     let best: Option | null = null
     let name = ''
-    for (const { options, named, name: section } of SECTIONS) {
+    for (const { options, named, many, name: section } of SECTIONS) {
+      if (many) continue
       for (const option of options) {
         const head = `${section}_`.toUpperCase()
         const tail = (named ? '_' : '') + option.path.at(-1)!.toUpperCase()
@@ -201,14 +247,17 @@ function unknownVariable(rest: string): string {
 
 /** Without the prefix, which would make all of them look alike. */
 function variableNames(): string[] {
-  const options = SECTIONS.flatMap(({ options }) => options.map(({ path }) => variableName(path)))
+  const options = SECTIONS.filter(({ many }) => !many).flatMap(({ options }) =>
+    options.map(({ path }) => variableName(path))
+  )
   return [...options, ...Object.keys(OTHER_VARIABLES)].map((name) => name.slice(PREFIX.length))
 }
 
 /** All of them, the weakest first. */
-export function gather({ file, environment, sets }: Sources): Gathering {
+export function gather({ file, included = [], environment, sets }: Sources): Gathering {
   const gathering = new Gathering()
   if (file !== null) gathering.file(file.name, file.text)
+  for (const { name, text } of included) gathering.included(name, text)
   gathering.environment(environment)
   for (const set of sets) gathering.commandLine(set)
   return gathering

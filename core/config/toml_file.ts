@@ -22,10 +22,23 @@ export interface ParsedFile {
 
 const keysOf = (key: AST.TOMLKey): string[] => key.keys.map((part) => part.type === 'TOMLBare' ? part.name : part.value)
 
+/** The tables that come one after another, each numbered from 1: `[[rule]]` twice is `rule.1` and `rule.2`. */
+export const MANY = 'rule'
+
 /** Inline tables are flattened: `http = { via = false }` is `http.via`. */
 function collect(pair: AST.TOMLKeyValue, above: readonly string[], entries: Entry[]): void {
   const path = [...above, ...keysOf(pair.key)]
   const line = pair.loc.start.line
+  if (path.length === 1 && path[0] === MANY && pair.value.type === 'TOMLArray') {
+    for (const [i, element] of pair.value.elements.entries()) {
+      const at = [MANY, String(i + 1)]
+      const line = element.loc.start.line
+      const body = element.type === 'TOMLInlineTable' ? element.body : []
+      if (body.length === 0) entries.push({ path: at, value: plain(element), line })
+      for (const inner of body) collect(inner, at, entries)
+    }
+    return
+  }
   if (pair.value.type !== 'TOMLInlineTable') {
     entries.push({ path, value: getStaticTOMLValue(pair.value), line })
     return
@@ -35,6 +48,11 @@ function collect(pair: AST.TOMLKeyValue, above: readonly string[], entries: Entr
 }
 
 const NO_VALUE = /=[ \t]*(?:#.*)?$/
+
+/** Of an empty table: that there is one. */
+function plain(value: AST.TOMLContentNode): unknown {
+  return value.type === 'TOMLInlineTable' ? undefined : getStaticTOMLValue(value)
+}
 
 /** The parser tells where it noticed, which is often the line after the mistake. */
 function explain(text: string, error: ParseError): FileProblem {
@@ -68,10 +86,11 @@ export function parseFile(text: string): ParsedFile {
       collect(item, [], entries)
       continue
     }
-    const path = keysOf(item.key)
+    // Numbers are of tables that come one after another, and start from 0 here.
+    const path = item.resolvedKey.map((key) => typeof key === 'number' ? String(key + 1) : key)
     const line = item.loc.start.line
-    if (item.kind === 'array') {
-      const option = path.join('.')
+    if (item.kind === 'array' && path[0] !== MANY) {
+      const option = keysOf(item.key).join('.')
       problems.push({ line, option, words: `tables have names here; write [${path[0]}.NAME], not [[${option}]]` })
       continue
     }
@@ -107,8 +126,13 @@ export function tomlKey(name: string): string {
   return BARE.test(name) ? name : tomlString(name)
 }
 
-/** A value of an option: text, a number, true or false, or a list of these. */
+/** A value of an option: text, a number, true or false, a list or a table of these. */
 export function tomlValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`
+  if (typeof value === 'object' && value !== null) {
+    const pairs = Object.entries(value).filter(([, one]) => one !== undefined)
+    if (pairs.length === 0) return '{}'
+    return `{ ${pairs.map(([key, one]) => `${tomlKey(key)} = ${tomlValue(one)}`).join(', ')} }`
+  }
   return typeof value === 'string' ? tomlString(value) : String(value)
 }
