@@ -9,6 +9,7 @@ import type { AccessLog } from './access_log.ts'
 import { Client } from './client.ts'
 import { converse, turnAway } from './connection.ts'
 import { logger } from './diagnostics.ts'
+import { Filters } from './filters.ts'
 import { ListenerContext } from './listener.ts'
 import { listenAt, type Place } from './listening.ts'
 import { loadPages } from './pages.ts'
@@ -36,6 +37,7 @@ export class Server {
   readonly #listeners: Listener[] = []
   readonly #accessLog: AccessLog
   #proxy: Proxy | null = null
+  #filters: Filters | null = null
   #undo = (): void => {}
   #stop!: () => void
   #draining = false
@@ -61,8 +63,12 @@ export class Server {
     proxy.statistics.linesLost = () => this.#accessLog.lost
     this.#proxy = proxy
     for (const at of reserved) reserve(proxy, at)
+    const filters = await Filters.open(proxy, settings)
+    this.#filters = filters
     for (const one of settings.listener) {
-      this.#contexts.set(one.name, new ListenerContext(one, settings.http.loose_targets))
+      const context = new ListenerContext(one, settings.http.loose_targets)
+      context.chain = filters.chainOf(one)
+      this.#contexts.set(one.name, context)
     }
     const found: Place[] = []
     for (const { listener: name, at } of places) {
@@ -121,6 +127,7 @@ export class Server {
     for (const context of this.#contexts.values()) {
       for (const client of context.clients) client.close()
     }
+    this.#filters?.close()
     this.#proxy?.close()
     // What was cut ends now, and is logged; a coroutine that should not end must not keep the process.
     await within(this.#runtime.clock, CUT_WAIT, this.#tasks.finished())
