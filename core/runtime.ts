@@ -139,6 +139,8 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970-01-01 UTC, for people and for logs. */
   date(): number
+  /** Minutes that this machine's clock on the wall is ahead of UTC at that moment (of `date`). */
+  zone(date: number): number
   /** Call `tick` every `ms`; gives the function that stops it. Does not keep the process alive. */
   every(ms: number, tick: () => void): () => void
   /** Call `ring` once after `ms`; gives the function that stops it. Not for the hot path: deadlines are numbers. */

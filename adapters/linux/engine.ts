@@ -69,6 +69,7 @@ function watched(clock: Clock, alarms: Alarms, now: () => number): Clock {
   return {
     now,
     date: clock.date,
+    zone: clock.zone,
     every(ms, tick) {
       const alarm = {}
       const next = () => alarms.set(alarm, clock.now() + ms)

@@ -11,10 +11,26 @@ export function stay(): () => void {
   return () => clearInterval(timer)
 }
 
+/** Clocks are set forward and back at quarters of an hour, UTC. */
+const QUARTER = 900_000
+let quarter = NaN
+let ahead = 0
+
+/** Asked for each request: the last answer is kept. */
+export function zone(date: number): number {
+  const now = Math.floor(date / QUARTER)
+  if (now !== quarter) {
+    quarter = now
+    ahead = -Math.round(new Date(date).getTimezoneOffset())
+  }
+  return ahead
+}
+
 export const clock: Clock = {
   now: () => performance.now(),
 
   date: () => Date.now(),
+  zone,
 
   every(ms, tick) {
     const timer = setInterval(tick, Math.min(ms, LONGEST))

@@ -31,6 +31,15 @@ export function host(runtime: Runtime, skips: Skips): void {
       expect(Math.abs(clock.date() - Date.now())).toBeLessThan(1000)
     })
 
+    check('knows how far the clock on the wall is ahead, in winter and in summer', () => {
+      for (const month of [0, 6]) {
+        for (const minute of [0, 29, 59]) {
+          const wall = new Date(2026, month, 15, 10, minute)
+          expect(clock.zone(wall.getTime())).toBe((Date.UTC(2026, month, 15, 10, minute) - wall.getTime()) / 60_000)
+        }
+      }
+    })
+
     check('ticks until it is stopped, rings once, and not at all when stopped before', async () => {
       let ticks = 0
       let rings = 0

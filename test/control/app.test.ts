@@ -7,7 +7,13 @@ import { readExposition } from './exposition.ts'
 import { FakeOverview, STARTED, workerOf } from './overview.ts'
 
 /** A clock that stands still. */
-const CLOCK: Clock = { now: () => 0, date: () => STARTED + 61_500, every: () => () => {}, after: () => () => {} }
+const CLOCK: Clock = {
+  now: () => 0,
+  date: () => STARTED + 61_500,
+  zone: () => 0,
+  every: () => () => {},
+  after: () => () => {},
+}
 
 const appOf = (overview: FakeOverview): App => controlApp(overview, CLOCK)
 

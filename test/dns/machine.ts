@@ -97,6 +97,7 @@ export class Machine {
   readonly clock: Clock = {
     now: () => this.time,
     date: () => this.time,
+    zone: () => 0,
     every: (ms, tick) => this.#timer(ms, ms, tick),
     after: (ms, ring) => this.#timer(ms, 0, ring),
   }

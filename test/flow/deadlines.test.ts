@@ -12,6 +12,10 @@ class HandClock implements Clock {
     return this.time
   }
 
+  zone(): number {
+    return 0
+  }
+
   date(): number {
     return this.time
   }

@@ -30,6 +30,13 @@ export class MemoryClock implements Clock {
     return this.start + this.time
   }
 
+  /** Set by a test. */
+  ahead = 0
+
+  zone(): number {
+    return this.ahead
+  }
+
   every(ms: number, tick: () => void): () => void {
     return this.set({ due: this.time + ms, every: Math.max(ms, 1), ring: tick })
   }
