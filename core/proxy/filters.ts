@@ -5,6 +5,7 @@ import { EXIT } from '../exit_codes.ts'
 import type { Classifier } from '../flow/classifier.ts'
 import type { Resolver } from '../flow/resolver.ts'
 import { parseAddress } from '../bytes/address.ts'
+import { ruleName } from '../filter/actions.ts'
 import { NO_LISTS } from '../filter/lists.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
@@ -59,8 +60,8 @@ export class Filters {
     const { settings, hits, reports } = this.rules
     const named = (counts: Float64Array, reporting: boolean): Counted => {
       const counted: Record<string, number> = {}
-      for (const [i, { name, report_only }] of settings.entries()) {
-        if (report_only === reporting) counted[name === '' ? `rule ${i + 1}` : name] = counts[i]
+      for (const [i, rule] of settings.entries()) {
+        if (rule.report_only === reporting) counted[ruleName(rule, i)] = counts[i]
       }
       return counted
     }

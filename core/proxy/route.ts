@@ -106,7 +106,11 @@ export function routeConnect(client: Client, target: Target): Origin {
     throw new Failure('port-refused', `port ${target.port}`)
   }
   const dial = client.petition?.dial ?? null
-  return dial === null ? origins.find(target.host, target.port, true) : destination(client, target)
+  if (dial === null) return origins.find(target.host, target.port, true)
+  if (!dial.trusted && !permitted(settings.outgoing.connect_ports, dial.port || target.port)) {
+    throw new Failure('port-refused', `port ${dial.port}, where a classifier leads`)
+  }
+  return destination(client, target)
 }
 
 function permitted(ranges: readonly PortRange[], port: number): boolean {
