@@ -74,12 +74,14 @@ export class HelloReader {
 
   /** More bytes, lent until it returns. After `done` the facts stand, and more bytes change nothing. */
   feed(bytes: Uint8Array): 'more' | 'done' {
+    const room = TLS_HELLO_SIZE - this.size
+    const looked = bytes.length > room ? bytes.subarray(0, room) : bytes
     let at = 0
-    while (!this.#done && at < bytes.length) {
-      at = this.#left === 0 ? this.#readHeader(bytes, at) : this.#readRecord(bytes, at)
-      if (!this.#done && this.size + at > TLS_HELLO_SIZE) this.#finish(NOT_TLS)
+    while (!this.#done && at < looked.length) {
+      at = this.#left === 0 ? this.#readHeader(looked, at) : this.#readRecord(looked, at)
     }
     this.size += at
+    if (!this.#done && this.size === TLS_HELLO_SIZE) this.#finish(NOT_TLS)
     return this.#done ? 'done' : 'more'
   }
 
