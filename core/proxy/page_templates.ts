@@ -3,7 +3,8 @@
  * load nothing and run nothing.
  */
 
-import type { PageLanguage, Trouble } from './page_words.ts'
+import type { Failure } from '../failure.ts'
+import { type PageLanguage, type Trouble, troubleOf } from './page_words.ts'
 import { type Placeholder, Template } from './template.ts'
 
 /** Of 24 by 24, drawn in lines. They say nothing that the words beside them do not. */
@@ -35,20 +36,23 @@ function style(trouble: Trouble): string {
 }
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100% }
-body { margin: 0; padding: clamp(1rem, 6vh, 4rem) 1rem 1rem; background: var(--page); color: var(--text);
+body { margin: 0; padding: clamp(.75rem, 4vw, 3.5rem) clamp(.75rem, 4vw, 1rem) 1rem; background: var(--page); color: var(--text);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
 main, footer { max-width: 42rem; margin-inline: auto }
-main { background: var(--card); border: 1px solid var(--line); border-top: .25rem solid var(--mark);
-  border-radius: .75rem; padding: clamp(1.25rem, 5vw, 2.25rem) }
+main { background: linear-gradient(var(--mark) 0 .3125rem, transparent 0) var(--card); border: 1px solid var(--line);
+  border-radius: .75rem; padding: clamp(1.5rem, 5vw, 2.25rem) clamp(1.25rem, 5vw, 2.25rem) }
 .sort { display: flex; align-items: center; gap: .75rem; margin: 0 0 1rem; color: var(--mark); font-weight: 600 }
-.sort svg { flex: none; width: 2.75rem; height: 2.75rem; padding: .625rem; border-radius: 50%; background: var(--tint);
+.sort svg { flex: none; width: 3rem; height: 3rem; padding: .625rem; border-radius: 50%; background: var(--tint);
   fill: none; stroke: currentColor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
 h1 { margin: 0 0 .5rem; font-size: clamp(1.5rem, 5vw, 2rem); line-height: 1.2; text-wrap: balance }
 h2 { margin: 1.5rem 0 .25rem; font-size: 1.0625rem }
 p { margin: 0 0 .5rem }
 main > p { font-size: 1.0625rem }
-dl { margin: 1.5rem 0 0; border-top: 1px solid var(--line) }
-dl div { padding: .625rem 0; border-bottom: 1px solid var(--line) }
+.why { margin: .75rem 0 0; padding: .75rem 1rem; border-inline-start: .25rem solid var(--mark); border-radius: .25rem;
+  background: var(--tint); overflow-wrap: anywhere }
+dl { margin: 1.5rem 0 0 }
+dl div { padding: .625rem 0; border-top: 1px solid var(--line) }
+dl div:last-child { padding-bottom: 0 }
 dt { color: var(--soft); font-size: .875rem }
 dd { margin: 0; overflow-wrap: anywhere }
 @media (min-width: 36rem) {
@@ -58,16 +62,17 @@ dd { margin: 0; overflow-wrap: anywhere }
 code { font: .9375em/1.45 ui-monospace, SFMono-Regular, Consolas, "Liberation Mono", monospace; unicode-bidi: isolate }
 a { color: var(--mark); overflow-wrap: anywhere; text-underline-offset: .15em }
 a:focus-visible { outline: .1875rem solid var(--mark); outline-offset: .1875rem; border-radius: .125rem }
-footer { padding: 1rem clamp(1.25rem, 5vw, 2.25rem); color: var(--soft); font-size: .875rem; overflow-wrap: anywhere }
-footer p { margin: 0 }
+footer { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; padding: 1rem clamp(1.25rem, 5vw, 2.25rem);
+  color: var(--soft); font-size: .875rem }
+footer p { margin: 0; overflow-wrap: anywhere }
 @media print { body { padding: 0 } main { border: 0 } }`
 }
 
 /** What a page shows beside its words, in this order: the label, and what comes after it. */
-function rows({ labels }: PageLanguage, trouble: Trouble): readonly (readonly [Placeholder, string])[] {
+function rows({ labels }: PageLanguage, denied: boolean): readonly (readonly [Placeholder, string])[] {
   return [
     ['url', labels.url],
-    ['detail', trouble === 'policy' ? labels.why : labels.detail],
+    ['detail', denied ? labels.why : labels.detail],
     ['category', labels.category],
     ['rule', labels.rule],
     ['by', labels.by],
@@ -82,11 +87,16 @@ function htmlValue(name: Placeholder): string {
   return `<span dir="auto" lang="">{{${name}}}</span>`
 }
 
-function htmlPage(language: PageLanguage, trouble: Trouble): string {
-  const { labels } = language
-  const entries = rows(language, trouble).map(([name, label]) =>
+const CONTACT = '{{#contact_url}}<a href="{{contact_url}}">{{contact}}</a>{{/contact_url}}' +
+  '{{^contact_url}}{{contact}}{{/contact_url}}'
+
+function htmlPage(language: PageLanguage, trouble: Trouble, denied: boolean): string {
+  const { labels, colon } = language
+  const entries = rows(language, denied).filter(([name]) => !denied || name !== 'detail').map(([name, label]) =>
     `{{#${name}}}<div><dt>${label}</dt><dd>${htmlValue(name)}</dd></div>\n{{/${name}}}`
   )
+  // A reason is for the person who reads, and stands out; what else there is to know is for looking up.
+  const why = denied ? `{{#detail}}<p class="why">${labels.why}${colon}${htmlValue('detail')}</p>\n{{/detail}}` : ''
   return `<!DOCTYPE html>
 <html lang="${language.tag}" dir="${language.direction}">
 <head>
@@ -106,27 +116,27 @@ ${style(trouble)}
   }</p>
 <h1>{{title}}</h1>
 <p>{{reason}}</p>
-<dl>
-${entries.join('')}</dl>
-<h2>${labels.advice}</h2>
+${why}<h2>${labels.advice}</h2>
 <p>{{advice}}</p>
-{{#contact}}<p>${labels.contact}: <bdi>{{#contact_url}}<a href="{{contact_url}}">{{contact}}</a>{{/contact_url}}{{^contact_url}}{{contact}}{{/contact_url}}</bdi></p>
-{{/contact}}</main>
+{{#contact}}<p>${labels.contact}${colon}<bdi>${CONTACT}</bdi></p>
+{{/contact}}<dl>
+${entries.join('')}</dl>
+</main>
 <footer>
-<p>${labels.time}: <bdi>{{time}}</bdi></p>
-{{#client}}<p>${labels.client}: <bdi>{{client}}</bdi></p>
-{{/client}}{{#proxy}}<p>${labels.proxy}: <bdi>{{proxy}}</bdi></p>
-{{/proxy}}{{#id}}<p>${labels.id}: <bdi>{{id}}</bdi></p>
+<p>${labels.time}${colon}<bdi>{{time}}</bdi></p>
+{{#client}}<p>${labels.client}${colon}<bdi>{{client}}</bdi></p>
+{{/client}}{{#proxy}}<p>${labels.proxy}${colon}<bdi>{{proxy}}</bdi></p>
+{{/proxy}}{{#id}}<p>${labels.id}${colon}<bdi>{{id}}</bdi></p>
 {{/id}}</footer>
 </body>
 </html>
 `
 }
 
-function textPage(language: PageLanguage, trouble: Trouble): string {
+function textPage(language: PageLanguage, denied: boolean): string {
   const { labels } = language
   const entries: readonly (readonly [Placeholder, string])[] = [
-    ...rows(language, trouble),
+    ...rows(language, denied),
     ['time', labels.time],
     ['proxy', labels.proxy],
     ['id', labels.id],
@@ -143,11 +153,15 @@ function textPage(language: PageLanguage, trouble: Trouble): string {
 const made = new Map<string, Template>()
 
 /** Compiled when it is first asked for: most are never. */
-export function ownTemplate(language: PageLanguage, trouble: Trouble, html: boolean): Template {
-  const key = `${language.tag} ${trouble} ${html}`
+export function ownTemplate(language: PageLanguage, failure: Failure, html: boolean): Template {
+  const trouble = troubleOf(failure)
+  const denied = failure.code === 'denied'
+  const key = `${language.tag} ${trouble} ${denied} ${html}`
   let template = made.get(key)
   if (template === undefined) {
-    template = html ? new Template(htmlPage(language, trouble), true) : new Template(textPage(language, trouble), false)
+    template = html
+      ? new Template(htmlPage(language, trouble, denied), true)
+      : new Template(textPage(language, denied), false)
     made.set(key, template)
   }
   return template

@@ -17,6 +17,8 @@ export interface PageLanguage {
   /** RFC 5646. */
   readonly tag: string
   readonly direction: 'ltr' | 'rtl'
+  /** Between a label and what it is about. */
+  readonly colon: string
   readonly trouble: Readonly<Record<Trouble, string>>
   readonly labels: {
     readonly url: string

@@ -16,7 +16,7 @@ import { PageFiles, readPageFiles } from './page_files.ts'
 import { explanationBody, problemBody } from './page_json.ts'
 import { languageFor, LANGUAGES } from './page_languages/all.ts'
 import { ownTemplate } from './page_templates.ts'
-import { type PageLanguage, troubleOf } from './page_words.ts'
+import type { PageLanguage } from './page_words.ts'
 import { escapeText, type PageValues } from './template.ts'
 
 /** What the page tells about the exchange. */
@@ -102,7 +102,7 @@ export class Pages {
     const file = this.#files.find(failure, about.category ?? '', html, accepted)
     // The words put into a file are in its language, where we have them.
     const language = file === null || file.language === '' ? asked : languageFor(file.language) ?? asked
-    const template = file === null ? ownTemplate(language, troubleOf(failure), html) : file.template
+    const template = file === null ? ownTemplate(language, failure, html) : file.template
     const told = file === null || file.template.tellsLanguage ? language.tag : file.language
     const body = template.render(this.#values(failure, about, language))
     return makePage(status, `${type}; charset=utf-8`, body, told, html && file === null)

@@ -20,5 +20,9 @@ export function toToml(table: Table, path: readonly string[] = []): string {
 
 function written(value: Value): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`
+  // A table in a list: inline, which means what [[name]] means.
+  if (typeof value === 'object') {
+    return `{ ${Object.entries(value).map(([key, one]) => `${JSON.stringify(key)} = ${written(one)}`).join(', ')} }`
+  }
   return JSON.stringify(value)
 }

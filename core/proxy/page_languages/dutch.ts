@@ -30,6 +30,7 @@ const RESPONSE = 'Probeer het opnieuw. Blijft het gebeuren, dan ligt het aan de 
 export const DUTCH: PageLanguage = {
   tag: 'nl',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Geblokkeerd door dit netwerk',
     site: 'Probleem met de site',

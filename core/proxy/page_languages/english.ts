@@ -74,6 +74,7 @@ const CODES = Object.keys(WORDS) as FailureCode[]
 export const ENGLISH: PageLanguage = {
   tag: 'en',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Blocked by this network',
     site: 'Problem with the site',

@@ -29,6 +29,7 @@ const RESPONSE = 'Réessayez. Si cela continue, le problème vient du site : seu
 export const FRENCH: PageLanguage = {
   tag: 'fr',
   direction: 'ltr',
+  colon: '\u00a0: ',
   trouble: {
     policy: 'Bloqué par ce réseau',
     site: 'Problème avec le site',

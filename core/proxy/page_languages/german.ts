@@ -35,6 +35,7 @@ const RESPONSE =
 export const GERMAN: PageLanguage = {
   tag: 'de',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Von diesem Netz gesperrt',
     site: 'Problem mit der Website',

@@ -28,6 +28,7 @@ const RESPONSE = 'Riprova. Se il problema continua, è del sito: solo i suoi res
 export const ITALIAN: PageLanguage = {
   tag: 'it',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Bloccato da questa rete',
     site: 'Problema con il sito',

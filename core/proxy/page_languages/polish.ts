@@ -30,6 +30,7 @@ const RESPONSE = 'Spróbuj ponownie. Jeśli problem się powtarza, leży po stro
 export const POLISH: PageLanguage = {
   tag: 'pl',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Zablokowane przez tę sieć',
     site: 'Problem ze stroną',

@@ -28,6 +28,7 @@ const RESPONSE = 'Tente novamente. Se o problema continuar, está no site: só o
 export const PORTUGUESE: PageLanguage = {
   tag: 'pt',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Bloqueado por esta rede',
     site: 'Problema com o site',

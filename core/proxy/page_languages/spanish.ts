@@ -31,6 +31,7 @@ const RESPONSE =
 export const SPANISH: PageLanguage = {
   tag: 'es',
   direction: 'ltr',
+  colon: ': ',
   trouble: {
     policy: 'Bloqueado por esta red',
     site: 'Problema con el sitio',
