@@ -263,7 +263,7 @@ export class Client implements Timed {
   petitioner(): Petitioner {
     const { record } = this
     const date = record.started
-    return { listener: record.listener, client: record.client, user: record.user, date, zone: 0 }
+    return { listener: record.listener, client: record.client, user: record.user, date, zone: this.proxy.clock.zone(date) }
   }
 
   /** The exchange goes on over this connection, new or kept. */
