@@ -20,6 +20,9 @@ export interface Subject {
   readonly client: string
   /** The authenticated user; empty: nobody. */
   readonly user: string
+  /** The address the client connected to, canonical text, and its port; empty and 0 on a unix-domain socket. */
+  readonly local: string
+  readonly localPort: number
   readonly method: string
   /** `http` or `https`; empty for CONNECT, and for OPTIONS *. */
   readonly scheme: string
@@ -45,4 +48,6 @@ export interface Subject {
   readonly tls: TlsFacts | null
   /** The value of a field, several joined by ", "; `null`: there is none. `name` in lower case. */
   field(name: string): string | null
+  /** The head as it stands, from the request line to the empty line; lent. */
+  headBytes(): Uint8Array
 }

@@ -261,9 +261,10 @@ export class Client implements Timed {
 
   /** Who asks, for the classifiers. */
   petitioner(): Petitioner {
-    const { record } = this
-    const date = record.started
-    return { listener: record.listener, client: record.client, user: record.user, date, zone: this.proxy.clock.zone(date) }
+    const { listener, client, user, started: date } = this.record
+    const { family, address, port } = this.socket.local
+    const local = family === 'unix' ? '' : address
+    return { listener, client, user, local, localPort: port, date, zone: this.proxy.clock.zone(date) }
   }
 
   /** The exchange goes on over this connection, new or kept. */

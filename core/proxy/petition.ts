@@ -39,6 +39,9 @@ export interface Petitioner {
   readonly listener: string
   readonly client: string
   readonly user: string
+  /** The address and the port the client connected to; empty and 0 on a unix-domain socket. */
+  readonly local: string
+  readonly localPort: number
   /** Milliseconds since 1970-01-01 UTC, and minutes that the operator's clock is ahead of it. */
   readonly date: number
   readonly zone: number
@@ -50,6 +53,8 @@ export class Petition implements Subject {
   readonly listener: string
   readonly client: string
   user: string
+  readonly local: string
+  readonly localPort: number
   readonly date: number
   readonly zone: number
   /** The head and the target as they stand. */
@@ -86,6 +91,8 @@ export class Petition implements Subject {
     this.listener = who.listener
     this.client = who.client
     this.user = who.user
+    this.local = who.local
+    this.localPort = who.localPort
     this.date = who.date
     this.zone = who.zone
     this.head = head
@@ -134,6 +141,10 @@ export class Petition implements Subject {
       value = value === null ? head.value(i) : `${value}, ${head.value(i)}`
     }
     return value
+  }
+
+  headBytes(): Uint8Array {
+    return this.head.bytes.subarray(0, this.head.end)
   }
 
   /** Make the changes. @throws Failure when what was made is no request. */

@@ -13,6 +13,8 @@ function subject(asked: string, fields: Readonly<Record<string, string>> = {}): 
     listener: 'main',
     client: '192.0.2.1',
     user: '',
+    local: '192.0.2.9',
+    localPort: 3128,
     method: tunnel ? 'CONNECT' : 'GET',
     scheme: tunnel ? '' : url.protocol.slice(0, -1),
     host: url.hostname,
@@ -25,6 +27,7 @@ function subject(asked: string, fields: Readonly<Record<string, string>> = {}): 
     addresses: null,
     tls: null,
     field: (name) => fields[name] ?? null,
+    headBytes: () => new Uint8Array(0),
   }
 }
 
