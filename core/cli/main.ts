@@ -1,7 +1,8 @@
 /** The command line: what was asked for, and the exit code that answers it. */
 
 import { type ConfigurationFile, FileFailure, findFile, readFile } from '../config/find_file.ts'
-import { type Configuration, load } from '../config/load.ts'
+import { configure } from '../config/include.ts'
+import type { Configuration } from '../config/load.ts'
 import { reference, report } from '../config/report.ts'
 import { jsonSchema } from '../config/schema.ts'
 import type { Settings } from '../config/settings.ts'
@@ -124,7 +125,7 @@ class Program {
   async #check(named: string | undefined, sets: readonly string[]): Promise<number> {
     const file = named === undefined ? await findFile(this.#runtime, undefined) : await readFile(this.#runtime, named)
     if (file === null) throw new Refusal(EXIT.no_input, 'there is no configuration file here; name one')
-    const { problems, warnings } = load({ file, environment: {}, sets })
+    const { problems, warnings } = await configure(this.#runtime, { file, environment: {}, sets })
     for (const problem of warnings) await this.#print(`warning: ${formatProblem(problem)}\n`)
     for (const problem of problems) await this.#print(`${formatProblem(problem)}\n`)
     if (problems.length > 0) return EXIT.configuration
@@ -133,7 +134,7 @@ class Program {
 
   async #load({ config, sets }: Asked): Promise<Configuration & { readonly settings: Settings }> {
     const file: ConfigurationFile | null = await findFile(this.#runtime, config)
-    const configuration = load({ file, environment: this.#runtime.environment, sets })
+    const configuration = await configure(this.#runtime, { file, environment: this.#runtime.environment, sets })
     const { settings, problems, warnings } = configuration
     for (const problem of warnings) await this.complain(`exaproxy: warning: ${formatProblem(problem)}\n`)
     if (settings !== null) return { ...configuration, settings }

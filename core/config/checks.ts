@@ -1,17 +1,9 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
 import { canonical, parseEndpoint } from '../bytes/address.ts'
+import { checkFilter } from './filter_checks.ts'
+import { type Finding, grave, warning } from './finding.ts'
 import { ADMIN_ADDRESS, type ListenerSettings, type Settings } from './settings.ts'
-
-/** `grave`: the proxy does not start with it. */
-export interface Finding {
-  readonly option: string
-  readonly words: string
-  readonly grave: boolean
-}
-
-const grave = (option: string, words: string): Finding => ({ option, words, grave: true })
-const warning = (option: string, words: string): Finding => ({ option, words, grave: false })
 
 const ANY_ADDRESS = ['0.0.0.0', '::']
 
@@ -101,5 +93,6 @@ export function check(settings: Settings): Finding[] {
     ...checkUpstreams(settings),
     ...checkOutgoing(settings),
     ...checkDns(settings),
+    ...checkFilter(settings),
   ]
 }

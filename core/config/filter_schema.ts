@@ -86,7 +86,7 @@ const inner: z.ZodType<RuleConditions, unknown> = z.lazy(() =>
       return 'is not a table of conditions; write it as { host = "example.com" }'
     },
   }) as unknown as z.ZodType<RuleConditions, unknown>
-)
+).meta({ id: 'conditions', description: 'Conditions, which have to hold together.' })
 
 const someGroups = {
   type: z.array(inner, { error: () => 'is not a list of tables; write it as [{ host = "a" }, { host = "b" }]' })

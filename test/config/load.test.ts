@@ -18,6 +18,8 @@ function settingsOf(from: From) {
   return settings!
 }
 
+const REQUIRED = ['listener.*.address', 'upstream.*.servers', 'rule.*.do', 'helper.*.program', 'icap.*.url']
+
 const problemsOf = (from: From) => read(from).problems.map(formatProblem)
 const warningsOf = (from: From) => read(from).warnings.map(formatProblem)
 
@@ -44,10 +46,10 @@ describe('defaults', () => {
 
   test('are valid, each as it is written in the table', () => {
     for (const { options } of SECTIONS) {
-      for (const { fallback, form, description, path } of options) {
+      for (const { fallback, unset, form, description, path } of options) {
         expect([form, description].map((text) => text.length > 0), path.join('.')).toEqual([true, true])
-        const required = ['listener.*.address', 'upstream.*.servers'].includes(path.join('.'))
-        expect(fallback === undefined, path.join('.')).toBe(required)
+        const required = REQUIRED.includes(path.join('.'))
+        expect(fallback === undefined && unset === '', path.join('.')).toBe(required)
       }
     }
     expect(toSettings(schema.parse({})).listener).toEqual([])
@@ -162,12 +164,14 @@ describe('environment', () => {
 
   test('every option has a variable that is its own', () => {
     const environment: Record<string, string> = {}
-    for (const { options } of SECTIONS) {
+    // Rules come one after another, and have no names.
+    const sections = SECTIONS.filter(({ many }) => !many)
+    for (const { options } of sections) {
       for (const { path } of options) environment[variableName(path)] = '?'
     }
     const { origins, problems } = read({ environment })
     expect(problems.filter(({ words }) => words.includes('is not an option'))).toEqual([])
-    for (const { options } of SECTIONS) {
+    for (const { options } of sections) {
       for (const { path } of options) {
         expect(origins.get(path.map((part) => part === '*' ? 'name' : part).join('.'))?.where).toBe(variableName(path))
       }
@@ -215,7 +219,7 @@ describe('what is wrong', () => {
       'an unknown empty section',
       { file: '[nothing]' },
       'exaproxy.toml:1: nothing: there is no section of that name; ' +
-      'there are listener, upstream, outgoing, http, dns, log, access_log, service, admin',
+      'there are listener, upstream, rule, list, helper, icap, filter, outgoing, http, dns, log, access_log, service, admin',
     ],
     [
       'an unknown option like no other',

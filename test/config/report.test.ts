@@ -79,9 +79,15 @@ describe('report', () => {
   })
 
   test('has every option once', () => {
-    const { settings, origins } = read('upstream.a.servers = ["a:1"]')
+    const { settings, origins } = read(`upstream.a.servers = ["a:1"]
+list.a.file = "/a"
+helper.a.program = ["/a"]
+icap.b.url = "icap://a/"
+`)
     const found = parseFile(report(settings, origins)).entries.map(({ path }) => findOption(path)?.path.join('.'))
-    expect(found).toEqual(SECTIONS.flatMap(({ options }) => options.map(({ path }) => path.join('.'))))
+    // Of rules there are none.
+    const sections = SECTIONS.filter(({ many }) => !many)
+    expect(found).toEqual(sections.flatMap(({ options }) => options.map(({ path }) => path.join('.'))))
   })
 
   test('says where each value came from', () => {
@@ -116,15 +122,25 @@ expect = false  # EXAPROXY_HTTP_EXPECT
 })
 
 describe('JSON Schema', () => {
-  const schema = jsonSchema() as { properties: Record<string, { properties?: object; additionalProperties?: unknown }> }
+  interface Part {
+    readonly properties?: object
+    readonly additionalProperties?: unknown
+    readonly items?: unknown
+  }
+  const schema = jsonSchema() as { properties: Record<string, Part> }
 
   test('has all sections and options, with descriptions and defaults', () => {
     expect(Object.keys(schema.properties)).toEqual(SECTIONS.map(({ name }) => name))
-    for (const { name, named, options } of SECTIONS) {
+    for (const { name, named, many, options } of SECTIONS) {
       const section = schema.properties[name]!
-      const table = (named ? section.additionalProperties : section) as { properties: Record<string, object> }
+      const table = (named ? section.additionalProperties : many ? section.items : section) as {
+        properties: Record<string, object>
+      }
       for (const { path, fallback, description } of options) {
-        expect(table.properties[path.at(-1)!], path.join('.')).toMatchObject(
+        const property = table.properties[path.at(-1)!]!
+        // What a reference points to has a description of its own.
+        if ('$ref' in property) continue
+        expect(property, path.join('.')).toMatchObject(
           fallback === undefined ? { description } : { description, default: fallback },
         )
       }
