@@ -23,6 +23,8 @@ const ABOVE = ['core/config', ...PROXY]
 const ARROWS: Record<string, readonly string[]> = {
   'core/bytes': [],
   ...Object.fromEntries(PROTOCOLS.map((name) => [name, ['core/bytes']])),
+  // RFC 3507 encapsulates messages of HTTP.
+  'core/icap': ['core/http', 'core/bytes'],
   // The languages of helper programs: what they ask about, and what they answer.
   'core/squid': ['core/bytes', 'core/filter'],
   'core/exaproxy': ['core/bytes', 'core/filter', 'core/http'],

@@ -31,14 +31,19 @@ export class ChunkedReader {
   to = 0
   /** Up to where the bytes are used up. */
   at = 0
+  /** Where they are kept: the extensions of the chunk read last, from behind the first ";" to the end of the line. */
+  kept = ''
   #state = SIZE
   #left = 0
   #digits = 0
   #extensions = 0
   readonly #bad: FailureCode
+  readonly #keeps: boolean
 
-  constructor(bad: FailureCode) {
+  /** `keeps`: the extensions mean something to the reader. */
+  constructor(bad: FailureCode, keeps = false) {
     this.#bad = bad
+    this.#keeps = keeps
   }
 
   /** Ready for the first chunk of a message. */
@@ -47,6 +52,7 @@ export class ChunkedReader {
     this.#left = 0
     this.#digits = 0
     this.#extensions = 0
+    this.kept = ''
   }
 
   /** What is to come of the chunk at hand. */
@@ -98,6 +104,7 @@ export class ChunkedReader {
             return 'last'
           }
           this.#state = DATA
+          if (this.#keeps) this.kept = ''
           continue
         }
         case DATA_CR:
@@ -110,6 +117,7 @@ export class ChunkedReader {
           continue
         default:
           this.#extension(this.#next(state, c))
+          if (this.#keeps && c !== CR) this.kept += String.fromCharCode(c)
       }
     }
     this.at = p
