@@ -52,9 +52,12 @@ function sentences(reason: string, detail: string): string {
 
 const some = (text: string): string | undefined => text === '' ? undefined : text
 
+/** A scheme alone, as in "addresses that begin with http://", leads nowhere. */
+const URL = /:\/\/[^ .,;:!?)"']/
+
 function withoutUrls(text: string): string {
-  if (!text.includes('://')) return text
-  return text.split(' ').map((word) => word.includes('://') ? '…' : word).join(' ')
+  if (!URL.test(text)) return text
+  return text.split(' ').map((word) => URL.test(word) ? '…' : word).join(' ')
 }
 
 function inAscii(body: Readonly<Record<string, string | number | undefined>>): string {

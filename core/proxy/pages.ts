@@ -39,7 +39,7 @@ export interface PageSubject {
   readonly connect?: boolean
   /** It is answered in the place of an origin (mode "reverse"): then nobody is told that a proxy explains. */
   readonly gateway?: boolean
-  /** The cause of a decision: see Cause. All may be empty. */
+  /** The cause of a decision (see Cause), for failures that are one. All may be empty. */
   readonly category?: string
   readonly rule?: string
   readonly by?: string
@@ -109,6 +109,8 @@ export class Pages {
   }
 
   #values(failure: Failure, about: PageSubject, { tag, direction, failures }: PageLanguage): PageValues {
+    // A permit has a cause too, and nothing to do with what went wrong later.
+    const decided = failure.code === 'denied' || failure.code === 'filter-unavailable'
     const host = cut(about.host ?? hostOf(about.url))
     const id = cut(about.id)
     return {
@@ -122,9 +124,9 @@ export class Pages {
       time: `${isoSecond(about.date).replace('T', ' ')} UTC`,
       proxy: this.#proxy,
       client: cut(about.client),
-      category: cut(about.category ?? ''),
-      rule: cut(about.rule ?? ''),
-      by: cut(about.by ?? ''),
+      category: decided ? cut(about.category ?? '') : '',
+      rule: decided ? cut(about.rule ?? '') : '',
+      by: decided ? cut(about.by ?? '') : '',
       contact: this.#contact,
       contact_url: contactUrl(this.#contact, [failure.code, host, id]),
       language: tag,

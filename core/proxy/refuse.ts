@@ -80,6 +80,7 @@ function writeRefusal(client: Client, failure: Failure): void {
     accept: head?.get(FIELD.accept) ?? '',
     language: head?.get(FIELD['accept-language']) ?? '',
     connect: head !== null && head.isMethod('CONNECT'),
+    gateway: client.listener.settings.mode === 'reverse',
     category: record.category,
     rule: record.rule,
     by: record.by,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { negotiate } from '../../core/http/accept.ts'
+import { lookUpLanguage, negotiate } from '../../core/http/accept.ts'
 
 const TEXT = 'text/plain'
 const HTML = 'text/html'
@@ -77,5 +77,66 @@ describe('negotiate() (RFC 9110 12.5.1)', () => {
   test('does not look at more ranges than a browser would send', () => {
     expect(negotiate('a/b,'.repeat(63) + 'text/html', OFFERS)).toBe(HTML)
     expect(negotiate('a/b,'.repeat(64) + 'text/html', OFFERS)).toBe(TEXT)
+  })
+})
+
+describe('lookUpLanguage() (RFC 9110 12.5.4, RFC 4647 3.4)', () => {
+  const LANGUAGES = ['en', 'fr', 'de', 'de-CH', 'zh-Hant', 'pt-BR', '']
+
+  test.each([
+    // What browsers send.
+    ['en-US,en;q=0.9', 'en'],
+    ['fr-FR,fr;q=0.9,en-US;q=0.8,en;q=0.7', 'fr'],
+    ['pl-PL,pl;q=0.9,en;q=0.8', 'en'],
+    ['ja', 'none'],
+    ['', 'none'],
+    ['*', 'none'],
+    // A range is cut at its end until it is an offer, and never made longer.
+    ['de-CH-1996', 'de-CH'],
+    ['de-AT', 'de'],
+    ['zh-Hant-CN-x-private1-private2', 'zh-Hant'],
+    ['zh-Hans-CN', 'none'],
+    ['de-a-foo-CH', 'de'],
+    ['de-CH-a-foo', 'de-CH'],
+    ['pt', 'none'],
+    ['d', 'none'],
+    ['de-', 'de'],
+    ['-de', 'none'],
+    ['-', 'none'],
+    // Weights, and between equals the first.
+    ['en;q=0.5,fr', 'fr'],
+    ['en;q=0.5,fr;q=0.4,de;q=0.6', 'de'],
+    ['fr,en', 'fr'],
+    ['en,fr', 'en'],
+    ['ja,fr;q=0.001', 'fr'],
+    ['*,fr;q=0.5', 'fr'],
+    // Weight 0 is a refusal, of all below, but for a longer range.
+    ['fr;q=0', 'none'],
+    ['fr;q=0,*', 'none'],
+    ['de-AT,de;q=0', 'none'],
+    ['de-AT,de;q=0,en;q=0.1', 'en'],
+    ['de;q=0,de-CH', 'de-CH'],
+    ['de-CH;q=0,de-CH-1996', 'de'],
+    ['de-CH,de-CH;q=0', 'de-CH'],
+    // Letters, space, what is no weight.
+    ['FR', 'fr'],
+    ['de-ch', 'de-CH'],
+    [' ,\ten ; q=0.2 , fr ;q=0.3', 'fr'],
+    ['en;q=2,fr;q=0.1', 'fr'],
+    ['constructor,__proto__', 'none'],
+  ])('%j: %s', (accept, language) => {
+    expect(LANGUAGES[lookUpLanguage(accept, LANGUAGES)] ?? 'none').toBe(language)
+  })
+
+  test('anything at all (property): one of the offers or none, and never the empty one', () => {
+    const anything = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.constantFrom('de', 'en', '-', 'x', ',', ';q=0', ';q=1', '*', ' ')).map((parts) => parts.join('')),
+    )
+    fc.assert(fc.property(anything, (accept) => {
+      const index = lookUpLanguage(accept, LANGUAGES)
+      expect(index).toBeGreaterThanOrEqual(-1)
+      expect(index).toBeLessThan(LANGUAGES.length - 1)
+    }))
   })
 })

@@ -6,6 +6,8 @@ import { Failure, FAILURES } from '../../core/failure.ts'
 import { PAGE_TEMPLATE_SIZE, PAGE_VALUE_SIZE } from '../../core/limits.ts'
 import { PageFiles } from '../../core/proxy/page_files.ts'
 import type { Page, PageSubject } from '../../core/proxy/pages.ts'
+import { LANGUAGES } from '../../core/proxy/page_languages/all.ts'
+import { troubleOf } from '../../core/proxy/page_words.ts'
 import { loadPages, Pages } from '../../core/proxy/pages.ts'
 import { proxyStatus } from '../../core/proxy/proxy_status.ts'
 import type { Runtime } from '../../core/runtime.ts'
@@ -121,6 +123,218 @@ describe('the built-in pages', () => {
   })
 })
 
+describe('pages of decisions', () => {
+  const pages = new Pages(settings({ contact: 'help@school.example' }))
+  const cause = { category: 'games', rule: 'no-games', by: 'guard' }
+
+  test.each(['text/html', 'text/plain'])('%s: why, what list, what rule, who decided, whom to ask', (accept) => {
+    const body = bodyOf(pages.page(new Failure('denied', 'Not during lessons.'), about({ ...cause, accept })))
+    for (const label of ['Reason', 'Category', 'Rule', 'Decided by', 'Contact']) expect(body).toContain(label)
+    for (const value of ['Not during lessons.', 'games', 'no-games', 'guard', 'help@school.example']) {
+      expect(body).toContain(value)
+    }
+    expect(body).not.toContain('Details')
+  })
+
+  test.each(['application/json', 'application/problem+json'])('%s has the same', (accept) => {
+    const failure = new Failure('denied', 'Not during lessons.', 451)
+    expect(JSON.parse(bodyOf(pages.page(failure, about({ ...cause, accept }))))).toEqual({
+      title: 'This is not allowed here',
+      status: 451,
+      detail: 'The rules of this network do not allow this. Not during lessons.',
+      code: 'denied',
+      url: 'http://www.example.invalid/a?b=c',
+      ...cause,
+      advice: expect.any(String),
+      contact: 'help@school.example',
+      id: 'r-1',
+      time: '2026-11-24 17:15:55 UTC',
+      proxy: 'exaproxy',
+    })
+  })
+
+  test('a filter that cannot decide is no reason against the person', () => {
+    const body = bodyOf(pages.page(new Failure('filter-unavailable', 'queue full'), about(cause)))
+    expect(body).toContain('guard')
+    expect(body).toContain('<dt>Details</dt>')
+    expect(body).not.toContain('Reason')
+    expect(body).not.toContain('Blocked')
+  })
+
+  test('who permitted it has no part in what went wrong later', () => {
+    for (const accept of ACCEPTS) {
+      const body = bodyOf(pages.page(new Failure('connect-refused', 'ECONNREFUSED'), about({ ...cause, accept })))
+      expect(body).not.toMatch(/games|guard/)
+    }
+  })
+
+  test.each<[string, string, string | null]>([
+    [
+      'help@school.example',
+      'help@school.example',
+      'mailto:help@school.example?subject=denied%20www.example.invalid%20r-1',
+    ],
+    ['o&#x27;d"<b>@school.example', 'o&amp;#x27;d&quot;&lt;b&gt;@school.example', null],
+    ['a?b=c&d@school.example', 'a?b=c&amp;d@school.example', 'mailto:a%3Fb%3Dc%26d@school.example?subject='],
+    ['https://help.example/?a=b&c', 'https://help.example/?a=b&amp;c', 'https://help.example/?a=b&amp;c'],
+    ['HTTPS://help.example', 'HTTPS://help.example', 'HTTPS://help.example'],
+    ['javascript:alert(1)', 'javascript:alert(1)', null],
+    ['javascript:a@b.c', 'javascript:a@b.c', null],
+    ['see https://help.example', 'see https://help.example', null],
+    ['The help desk, room 12', 'The help desk, room 12', null],
+    ['helpdesk', 'helpdesk', null],
+    ['a@b@c', 'a@b@c', null],
+    ['@', '@', null],
+  ])('contact %s', (contact, text, link) => {
+    const body = bodyOf(new Pages(settings({ contact })).page(new Failure('denied'), about()))
+    const shown = /Contact: <bdi>(.*)<\/bdi>/.exec(body)?.[1] ?? ''
+    if (link === null) expect(shown).toBe(text)
+    else expect(shown).toMatch(/^<a href="[^"<>]+">[^<>"]+<\/a>$/)
+    if (link !== null) expect(shown).toContain(`<a href="${link}`)
+    expect(shown).toContain(text)
+  })
+
+  test('the subject of a letter is written safely, whatever was asked for', () => {
+    const url = 'http://a\ud800&body=x"\u202e\r\n/'
+    const body = bodyOf(pages.page(new Failure('denied'), about({ url })))
+    expect(/href="([^"]*)"/.exec(body)?.[1]).toMatch(/^mailto:help@school\.example\?subject=denied%20[A-Za-z0-9%._-]*$/)
+  })
+})
+
+describe('an explanation by the proxy (draft-nottingham-proxy-explanation)', () => {
+  const TYPE = 'application/proxy-explanation+json'
+  const pages = new Pages(settings({ contact: 'https://help.example/' }))
+  const failure = new Failure('denied', 'see http://intranet.example/why for games')
+
+  test.each<[string, Partial<PageSubject>, string]>([
+    ['a CONNECT that accepts anything', { connect: true, accept: '' }, TYPE],
+    ['a CONNECT that says so', { connect: true, accept: '*/*' }, TYPE],
+    ['a CONNECT for JSON', { connect: true, accept: 'application/json' }, 'application/json'],
+    [
+      'a CONNECT of a browser that wants a page',
+      { connect: true, accept: 'text/html,*/*;q=0.1' },
+      'text/html; charset=utf-8',
+    ],
+    ['a request that names it', { accept: `${TYPE}, text/html;q=0.9` }, TYPE],
+    ['a request for JSON of any sort', { accept: 'application/*' }, 'application/json'],
+    ['a request that accepts anything', { accept: '*/*' }, 'text/plain; charset=utf-8'],
+    ['a gateway never', { accept: TYPE, gateway: true }, 'text/plain; charset=utf-8'],
+    ['a gateway never, to a CONNECT either', { accept: '', connect: true, gateway: true }, 'text/plain; charset=utf-8'],
+  ])('%s', (_, changes, type) => {
+    expect(pages.page(failure, about(changes)).type).toBe(type)
+  })
+
+  const explain = (of: Pages, changes: Partial<PageSubject> = {}, why = failure) =>
+    JSON.parse(bodyOf(of.page(why, about({ accept: '', connect: true, url: 'games.example:443', ...changes }))))
+
+  test('who, what, why; and a URL only where one belongs', () => {
+    expect(explain(pages, { category: 'games', rule: 'https://a.example', by: 'rules' })).toEqual({
+      name: 'exaproxy',
+      title: 'This is not allowed here',
+      description: 'The rules of this network do not allow this. see … for games',
+      moreinfo: 'https://help.example/',
+      status: 403,
+      code: 'denied',
+      category: 'games',
+      rule: '…',
+      by: 'rules',
+      id: 'r-1',
+      time: '2026-11-24 17:15:55 UTC',
+    })
+  })
+
+  test.each([
+    ['help@school.example', 'help@school.example'],
+    ['room 12, http://help.example', 'room 12, …'],
+    ['', undefined],
+  ])('contact %j', (contact, shown) => {
+    const said = explain(new Pages(settings({ contact })))
+    expect([said.contact, said.moreinfo]).toEqual([shown, undefined])
+  })
+
+  test('name and title are always there, and no URL in any words of ours', () => {
+    const quiet = new Pages(settings({ transparent: true }))
+    for (const code of CODES) {
+      for (const { tag } of LANGUAGES) {
+        const said = explain(quiet, { language: tag }, new Failure(code))
+        expect([said.name, said.title === '']).toEqual(['proxy', false])
+        expect(JSON.stringify(said)).not.toMatch(/:\/\/[a-z0-9]/)
+      }
+    }
+  })
+})
+
+describe('languages', () => {
+  test.each(LANGUAGES)('$tag: every word of every page', (language) => {
+    const pages = new Pages(settings({ contact: 'room 12' }))
+    expect(Object.keys(language.failures).toSorted()).toEqual(CODES.toSorted())
+    for (const code of CODES) {
+      const { title, reason, advice } = language.failures[code]
+      expect(title).toMatch(/^\p{Lu}.*[^.]$/u)
+      expect(reason).toMatch(/^\p{Lu}.*\.$/u)
+      expect(advice).toMatch(/^\p{Lu}.*\.$/u)
+      for (const accept of [...ACCEPTS, 'application/proxy-explanation+json']) {
+        const page = pages.page(new Failure(code, 'why'), about({ accept, language: `xx, ${language.tag}-ZZ;q=0.8` }))
+        const fields = new Map(page.fields)
+        expect(fields.get('Content-Language')).toBe(language.tag)
+        const body = accept.includes('json') ? Object.values(JSON.parse(bodyOf(page))).join('\n') : bodyOf(page)
+        expect(body).toContain(title)
+        expect(body).toContain(reason)
+        if (accept.startsWith('text/')) {
+          expect(body).toContain(language.labels.url)
+          expect(body).toContain(language.labels.contact)
+        }
+        if (accept === 'text/html') {
+          expect(body).toContain(`<html lang="${language.tag}" dir="${language.direction}">`)
+          expect(body).toContain(`</svg>${language.trouble[troubleOf(new Failure(code))]}</p>`)
+        }
+      }
+    }
+  })
+
+  test.each(LANGUAGES.slice(1))('$tag: nothing was left in English', ({ labels, failures, trouble }) => {
+    const [english] = LANGUAGES
+    for (const code of CODES) {
+      for (const part of ['title', 'reason', 'advice'] as const) {
+        expect([code, failures[code][part]]).not.toEqual([code, english.failures[code][part]])
+      }
+    }
+    expect(labels.advice).not.toBe(english.labels.advice)
+    expect(trouble.policy).not.toBe(english.trouble.policy)
+  })
+
+  test.each([
+    ['', 'en'],
+    ['ja, ko;q=0.5', 'en'],
+    ['fr;q=0, *', 'en'],
+    ['en;q=0', 'en'],
+    ['pl;q=0.1, nl;q=0.2', 'nl'],
+  ])('Accept-Language: %s', (language, told) => {
+    const page = new Pages(settings()).page(new Failure('bug'), about({ language }))
+    expect(new Map(page.fields).get('Content-Language')).toBe(told)
+  })
+
+  test('sorts of trouble', () => {
+    const sorted = (code: FailureCode) => troubleOf(new Failure(code))
+    expect(CODES.filter((code) => sorted(code) === 'policy')).toEqual([
+      'method-refused',
+      'port-refused',
+      'destination-refused',
+      'local-refused',
+      'name-refused',
+      'denied',
+    ])
+    expect(CODES.filter((code) => sorted(code) === 'proxy')).toEqual([
+      'too-many-connections',
+      'filter-unavailable',
+      'no-upstream',
+      'loop',
+      'bug',
+      'tunnel-idle',
+    ])
+  })
+})
+
 describe('nothing of a request is obeyed', () => {
   const pages = new Pages(settings())
   const show = (url: string, accept: string, detail = url): string =>
@@ -191,6 +405,69 @@ describe('templates of one’s own', () => {
     expect(one({ '502.html': 'status' }, new Failure('connect-refused'), '*/*')).toContain('cannot be reached')
   })
 
+  test.each<[string, string, Partial<PageSubject>]>([
+    ['the category', 'ads', { category: 'ads' }],
+    ['the category, as it is in a name', 'social', { category: 'Social/Nets' }],
+    ['the code', 'plain', { category: 'other' }],
+    ['no category', 'plain', {}],
+    ['no way out of the folder', 'plain', { category: '../../etc/passwd' }],
+    ['the language asked for', 'fr', { language: 'fr-CA, en' }],
+    ['a language of two that are asked for', 'de', { language: 'ja, de;q=0.1' }],
+    ['a language that is not there: the one for everybody', 'plain', { language: 'ja' }],
+    ['a name first, then a language', 'ads', { category: 'ads', language: 'fr' }],
+    ['a name that is only there in another language', 'plain', { category: 'games' }],
+    ['a name that is there in this language', 'games', { category: 'games', language: 'pl' }],
+    ['the text', 'text fr', { accept: 'text/plain', language: 'fr' }],
+    ['the text for everybody else', 'This is not allowed here', { accept: 'text/plain' }],
+  ])('by %s: %s', (_, said, changes) => {
+    const pages = withFiles({
+      'denied-ads.html': 'ads',
+      'denied-social-nets.html': 'social',
+      'denied-games.pl.html': 'games',
+      'denied.html': 'plain',
+      'denied.fr.html': 'fr',
+      'denied.de-AT.html': 'at',
+      'denied.de.html': 'de',
+      'denied.fr.txt': 'text fr',
+      '403.html': 'status',
+      'error.html': 'any',
+    })
+    expect(pages.problems).toEqual([])
+    expect(bodyOf(pages.page(new Failure('denied'), about(changes))).split('\n')[0]).toBe(said)
+  })
+
+  test('a category is asked for where it was the reason, and nowhere else', () => {
+    const pages = withFiles({ 'denied-ads.html': 'ads' })
+    for (const code of ['filter-unavailable', 'connect-refused'] as const) {
+      expect(bodyOf(pages.page(new Failure(code), about({ category: 'ads' })))).toMatch(/^<!DOCTYPE/)
+    }
+  })
+
+  test.each<[string, Record<string, string>, string, string, string | undefined]>([
+    ['its name', { 'error.fr.html': '{{title}}' }, 'fr', 'Le site est introuvable', 'fr'],
+    [
+      'itself',
+      { 'error.html': '<html lang=de>{{title}}' },
+      'fr',
+      '<html lang=de>Die Website wurde nicht gefunden',
+      'de',
+    ],
+    ['itself, asked for', { 'error.html': '<html lang=de>', 'error.fr.html': 'fr' }, 'de, fr', '<html lang=de>', 'de'],
+    ['nothing', { 'error.html': '{{title}}' }, 'fr', 'Le site est introuvable', undefined],
+    [
+      'what is put in',
+      { 'error.html': '<html lang="{{language}}" dir="{{direction}}">' },
+      'fr',
+      '<html lang="fr" dir="ltr">',
+      'fr',
+    ],
+    ['a name we have no words for', { 'error.sv.html': '{{title}}' }, 'sv, fr;q=0.1', 'Le site est introuvable', 'sv'],
+  ])('its language is told by %s', (_, files, language, body, told) => {
+    const page = withFiles(files).page(new Failure('name-not-found'), about({ language }))
+    expect(bodyOf(page)).toBe(body)
+    expect(new Map(page.fields).get('Content-Language')).toBe(told)
+  })
+
   test.each([
     ['{{url}}', 'http://www.example.invalid/a?b=c'],
     ['{{host}}', 'www.example.invalid'],
@@ -205,6 +482,8 @@ describe('templates of one’s own', () => {
     ],
     ['a{{#detail}}b{{detail}}{{#id}}c{{/id}}d{{/detail}}e', 'abwhycde'],
     ['a {b} {{', 'a {b} {{'],
+    ['{{^detail}}a{{/detail}}{{^rule}}b{{^by}}c{{detail}}{{/by}}{{/rule}}', 'bcwhy'],
+    ['{{category}}{{rule}}{{by}}{{contact}}{{contact_url}}{{language}}{{direction}}', 'enltr'],
   ])('%s', (template, body) => {
     expect(one({ 'error.html': template })).toBe(body)
   })
@@ -246,6 +525,12 @@ describe('templates of one’s own', () => {
     ['error.html', 'a\n{{ur}}', 'error.html:2: unknown placeholder {{ur}}; there are: url, host, '],
     ['error.txt', '{{}}', 'error.txt:1: unknown placeholder {{}}; '],
     ['502.html', '\n\n{{#url}}', '502.html:3: the section {{#url}} has no {{/url}}'],
+    ['502.html', 'a{{^url}}\n', '502.html:1: the section {{^url}} has no {{/url}}'],
+    ['denied-.html', 'x', 'denied-.html:1: the name is not that'],
+    ['denied-Ads.html', 'x', 'denied-Ads.html:1: the name is not that'],
+    ['connect-refused.f.html', 'x', 'connect-refused.f.html:1: the name is not that'],
+    ['fr.html', 'x', 'fr.html:1: the name is not that'],
+    ['.html', 'x', '.html:1: the name is not that'],
     ['502.html', '{{/url}}', '502.html:1: {{/url}} ends a section that is not open'],
     ['502.html', '{{#url}}{{#id}}{{/url}}{{/id}}', '502.html:1: {{/url}} ends a section that is not open'],
     ['502.html', '<script>let a = "{{url}}"</script>', '502.html:1: {{url}} inside <script> or <style>'],
