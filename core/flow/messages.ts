@@ -42,6 +42,11 @@ export class Messages {
     return pull
   }
 
+  /** Give back a pull that is under way, or that somebody else has to hear of, too. */
+  putBack(pull: Promise<Pulled>): void {
+    this.#pull = pull
+  }
+
   fed(pulled: Pulled): void {
     if (pulled.done === true) this.end()
     else {

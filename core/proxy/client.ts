@@ -14,6 +14,7 @@ import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import type { ListenerContext } from './listener.ts'
+import type { Peek } from './peek.ts'
 import type { Petition, Petitioner } from './petition.ts'
 import type { Proxy } from './proxy.ts'
 import { ExchangeRecord } from './record.ts'
@@ -32,6 +33,7 @@ import { refuseNow } from './refuse.ts'
  * | `response` | 504 |
  * | `origin` | the origin stopped in the middle of a body, or stopped reading: 504, or the connection is cut |
  * | `reader` | the client stopped reading: the connection is cut |
+ * | `hello` | the client has said nothing inside its tunnel: the server may speak; or half a ClientHello: closed |
  * | `tunnel` | nothing passed either way: closed |
  * | `end` | what the client still sends is thrown away until it ends, but no longer: closed |
  */
@@ -45,6 +47,7 @@ export const WAITS = [
   'response',
   'origin',
   'reader',
+  'hello',
   'tunnel',
   'end',
 ] as const
@@ -84,6 +87,8 @@ export class Client implements Timed {
   race: Race | null = null
   /** The request as the chain of classifiers has it; `null`: nobody is asked. */
   petition: Petition | null = null
+  /** What is looked at of its first bytes inside a tunnel, while it is. */
+  peek: Peek | null = null
   upload: Upload | null = null
   /** Settles when the upload has come to its end, good or bad. */
   uploading: Promise<void> | null = null
@@ -215,6 +220,9 @@ export class Client implements Timed {
       case 'reader':
         this.giveUp(new Failure('client-left', 'it stopped reading'))
         this.socket.abort()
+        return
+      case 'hello':
+        this.peek?.expired()
         return
       case 'tunnel':
         this.giveUp(new Failure('tunnel-idle'))

@@ -8,8 +8,12 @@ import { isUpgradeAnswer, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import type { Target } from '../http/target.ts'
 import { HALF_CLOSED_TIME } from '../limits.ts'
+import type { TlsFacts } from '../filter/subject.ts'
 import type { Client } from './client.ts'
+import { type Ending, failureOfDeny } from './obey.ts'
+import { Peek, REFUSED_NAME } from './peek.ts'
 import { reachOne } from './reach.ts'
+import { review } from './review.ts'
 import { routeConnect } from './route.ts'
 
 /** No field follows: whatever framing one suggested, it would be of no message (RFC 9110 9.3.6). */
@@ -20,10 +24,27 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
   const { record, outbox, proxy } = client
   client.reusable = false
   const origin = routeConnect(client, target)
-  const connection = await reachOne(client, origin, target)
+  let connection = await reachOne(client, origin, target)
   record.firstByte = proxy.clock.now() - client.began
   outbox.writer.put(ESTABLISHED)
-  await established(client, connection, 200)
+  await opened(client, 200)
+  let peek: Peek | null = null
+  if (client.petition !== null && client.listener.settings.peek) {
+    peek = new Peek(client)
+    await peek.look()
+    client.wait('decide', 0)
+    const said = await review(client, peek.facts)
+    if (client.late !== null) throw client.late
+    if (said.kind !== 'forward') {
+      await refuseTunnel(client, said, peek.facts.tls)
+      return false
+    }
+    if (said.dial !== null) {
+      client.release(false)
+      connection = await reachOne(client, routeConnect(client, target), target)
+    }
+  }
+  await carry(client, connection, 200, peek)
   return false
 }
 
@@ -43,28 +64,53 @@ export async function openTunnel(
   record.response = response
   writeResponseHead(outbox.writer, response, proxy.interim(true))
   while (connection.messages.next().kind !== 'end');
-  await established(client, connection, 101)
+  await opened(client, 101)
+  await carry(client, connection, 101, null)
   return false
 }
 
-/** Send what opens the tunnel, and carry bytes until both sides have ended. */
-async function established(client: Client, connection: OriginConnection, status: number): Promise<void> {
-  const { proxy, record, outbox, messages } = client
-  const { tunnel_timeout } = proxy.settings.outgoing
+/** Send what opens the tunnel. */
+async function opened(client: Client, status: number): Promise<void> {
+  const { proxy, record, outbox } = client
   record.tunnel = true
   record.status = status
   client.answered = true
-  client.wait('tunnel', tunnel_timeout)
+  client.wait('tunnel', proxy.settings.outgoing.tunnel_timeout)
   await outbox.flush()
+}
+
+/** A tunnel that was opened is not to be: said in the words of TLS, where that is what the client speaks. */
+async function refuseTunnel(client: Client, said: Ending, tls: boolean): Promise<void> {
+  const { record, outbox, listener } = client
+  record.tunnel = false
+  if (said.kind === 'deny') record.failure = failureOfDeny(said).code
+  if (said.kind === 'close' || !tls) return
+  outbox.writer.put(REFUSED_NAME)
+  client.wait('reader', listener.settings.idle_timeout)
+  await outbox.flush()
+}
+
+/** Carry bytes until both sides have ended. `peek`: what was looked at before. */
+async function carry(
+  client: Client,
+  connection: OriginConnection,
+  status: number,
+  peek: Peek | null,
+): Promise<void> {
+  const { proxy, record, messages } = client
+  const { tunnel_timeout } = proxy.settings.outgoing
+  client.wait('tunnel', tunnel_timeout)
   const totals = { up: 0, down: 0 }
   client.tunnel = totals
   connection.tunnel = totals
   proxy.statistics.tunnel(status)
+  const late = peek !== null && peek.silent ? peek.later((facts) => judgeLate(client, connection, facts)) : null
+  peek?.handOver()
   const here = messages.detach()
   const there = connection.messages.detach()
   let patience = tunnel_timeout
   const broken = await tunnel(
-    { socket: client.socket, rest: here.rest, pull: here.pull },
+    { socket: client.socket, rest: peek?.bytes ?? here.rest, pull: late ?? here.pull },
     { socket: connection.socket, rest: there.rest, pull: there.pull },
     totals,
     (ended) => {
@@ -75,5 +121,21 @@ async function established(client: Client, connection: OriginConnection, status:
   record.bytesIn += totals.up
   record.bytesOut += totals.down
   if (client.late !== null) record.failure = client.late.code
-  else if (broken !== '') record.reason = broken
+  else if (broken !== '' && record.failure === '') record.reason = broken
+}
+
+/** As before the tunnel began, but that it cannot lead elsewhere any more. @returns false: nothing of it goes on. */
+async function judgeLate(client: Client, connection: OriginConnection, facts: TlsFacts): Promise<boolean> {
+  const { record } = client
+  try {
+    const said = await review(client, facts)
+    if (said.kind === 'forward' && said.dial === null) return true
+    record.failure = said.kind === 'deny' ? failureOfDeny(said).code : 'denied'
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    record.failure = error.code
+  }
+  client.socket.close()
+  connection.socket.close()
+  return false
 }

@@ -73,12 +73,10 @@ export class ExchangeRecord {
   judged({ kind, cause, user, reported }: Pick<Petition, 'kind' | 'cause' | 'user' | 'reported'>): void {
     this.decision = kind
     this.user = user
-    if (cause !== null) {
-      this.by = cause.by
-      this.rule = cause.rule
-      this.category = cause.category
-      this.reason = cause.reason
-    }
+    this.by = cause?.by ?? ''
+    this.rule = cause?.rule ?? ''
+    this.category = cause?.category ?? ''
+    this.reason = cause?.reason ?? ''
     // Who tries out a rule looks for it here.
     for (const { decision } of reported) {
       this.reason += `${this.reason === '' ? '' : '; '}report only: ${decision.rule} says ${decision.kind}`

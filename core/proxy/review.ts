@@ -23,6 +23,7 @@ export async function review(client: Client, facts: TlsFacts): Promise<Review> {
   const dialled = petition.dial
   petition.tls = facts
   const again = await chain.review(petition)
+  client.record.judged(petition)
   if (again.kind !== 'forward') return again
   if (facts.sni !== '' && facts.sni !== petition.host) {
     const { target, head } = petition

@@ -1,0 +1,142 @@
+/**
+ * What a client says first inside a tunnel, held back until it has been judged: a ClientHello has the server's name in it, in
+ * the clear. Not a byte of it goes to the origin before.
+ */
+
+import { toBytes } from '../bytes/ascii.ts'
+import { ByteWriter } from '../bytes/writer.ts'
+import { Failure } from '../failure.ts'
+import type { Messages } from '../flow/messages.ts'
+import { machineWords } from '../flow/machine_words.ts'
+import { PEEK_SILENCE, PEEK_TIME } from '../limits.ts'
+import { HelloReader } from '../tls/client_hello.ts'
+import type { TlsFacts } from '../filter/subject.ts'
+import type { Client } from './client.ts'
+
+type Pulled = IteratorResult<Uint8Array, void>
+
+/**
+ * A fatal alert, unrecognized_name (RFC 6066 3, RFC 8446 6), in a record as servers send it before they know the version. Of
+ * those that say no it is the one that people understand: Chromium shows ERR_SSL_UNRECOGNIZED_NAME_ALERT, but for
+ * access_denied ERR_SSL_PROTOCOL_ERROR, and for handshake_failure ERR_SSL_VERSION_OR_CIPHER_MISMATCH, and tries those again.
+ */
+export const REFUSED_NAME: Uint8Array = toBytes('\x15\x03\x01\x00\x02\x02\x70')
+
+export class Peek {
+  readonly #client: Client
+  readonly #messages: Messages
+  readonly #reader = new HelloReader()
+  /** All that has come. */
+  readonly #kept = new ByteWriter(0)
+  /** Of that, what came since the parser had the last word. */
+  #pulled = 0
+  #silent = false
+  #wake: (() => void) | null = null
+
+  constructor(client: Client) {
+    this.#client = client
+    this.#messages = client.messages
+  }
+
+  get facts(): TlsFacts {
+    return this.#reader.facts
+  }
+
+  /** What has come, to be sent on. */
+  get bytes(): Uint8Array {
+    return this.#kept.bytes.subarray(0, this.#kept.length)
+  }
+
+  /** The client lets the server speak first: what it says then is still to be looked at, with {@link later}. */
+  get silent(): boolean {
+    return this.#silent
+  }
+
+  /**
+   * Read until it is known what it is: until the end of a ClientHello, or the first byte that none has, or until the client
+   * has been silent for too long. What is pulled already and not needed waits for the next one who pulls.
+   * @throws Failure client-left, tunnel-idle
+   */
+  async look(): Promise<void> {
+    const client = this.#client
+    client.peek = this
+    try {
+      // It may have come together with the head.
+      const first = this.#messages.parser.rest()
+      client.wait('hello', first.length === 0 ? PEEK_SILENCE : PEEK_TIME)
+      let more = this.#take(first)
+      while (more === 'more') {
+        more = await this.#read()
+        if (client.late !== null) throw client.late
+      }
+    } catch (error) {
+      throw client.late ?? new Failure('client-left', machineWords(error))
+    } finally {
+      client.peek = null
+    }
+  }
+
+  /** The deadline was missed. */
+  expired(): void {
+    if (this.#kept.length === 0) {
+      this.#silent = true
+      this.#wake?.()
+      return
+    }
+    // Half a ClientHello is none, and what follows it would make it one.
+    this.#client.giveUp(new Failure('tunnel-idle'))
+    this.#client.socket.close()
+  }
+
+  /**
+   * After silence: the first bytes that the client sends after all, or its end, as a pull of the socket would give them; once
+   * they are judged where they are a ClientHello. `judge`: false for what is not to be sent on, which looks like the end.
+   */
+  async later(judge: (facts: TlsFacts) => Promise<boolean>): Promise<Pulled> {
+    this.#silent = false
+    while (await this.#read() === 'more');
+    const { bytes } = this
+    this.handOver()
+    if (bytes.length === 0 || (this.facts.tls && !await judge(this.facts))) return { done: true, value: undefined }
+    return { done: false, value: bytes }
+  }
+
+  /** It goes on as a tunnel, which counts what passes. */
+  handOver(): void {
+    this.#messages.received -= this.#pulled
+    this.#pulled = 0
+  }
+
+  #take(bytes: Uint8Array): 'more' | 'done' {
+    this.#kept.put(bytes)
+    return this.#reader.feed(bytes)
+  }
+
+  /** @throws SystemFailure of the socket. */
+  async #read(): Promise<'more' | 'done'> {
+    const client = this.#client
+    const pull = this.#messages.pull()
+    const pulled = await this.#orSilence(pull)
+    if (pulled === null || pulled.done === true) {
+      // Whoever pulls next hears of it, too.
+      this.#messages.putBack(pull)
+      if (pulled !== null) this.#reader.end()
+      return 'done'
+    }
+    const { value } = pulled
+    if (this.#kept.length === 0 && client.waits === 'hello') client.wait('hello', PEEK_TIME)
+    this.#messages.received += value.length
+    this.#pulled += value.length
+    return this.#take(value)
+  }
+
+  /** What the pull gives; `null`: nothing for too long. */
+  async #orSilence(pull: Promise<Pulled>): Promise<Pulled | null> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      pull.then(() => resolve(), () => resolve())
+    })
+    this.#wake = null
+    return this.#silent ? null : await pull
+  }
+}
