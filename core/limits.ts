@@ -123,6 +123,57 @@ export const TLS_IDLE_RECORDS = 32
 export const PEEK_SILENCE = 2_000
 export const PEEK_TIME = 10_000
 
+// Lists
+
+/** A line of a list, bytes: longer than any name or URL; the longest expressions of real lists have 2 KiB. */
+export const LIST_LINE_SIZE = 16_384
+/** An entry of a list of URLs, and how much of a URL is looked at for it, bytes: the longest of real lists have 600. */
+export const LIST_URL_SIZE = 2048
+/** How much of a URL regular expressions are tried on, characters: what follows is no part of where it is. */
+export const LIST_EXPRESSION_TEXT = 2048
+/** Lines of a list that are reported one by one; the others are counted. */
+export const LIST_PROBLEMS = 20
+/** Categories of a list: their number is one byte of each entry. The largest collections have under a hundred. */
+export const LIST_CATEGORIES = 255
+/** How deep categories may lie inside each other: real collections have two levels. */
+export const LIST_FOLDERS = 4
+/** Files of one size and time above this, bytes, are one file under two names (UT1 has links): read once. */
+export const LIST_ALIAS_SIZE = 1_048_576
+/** How often files of lists are looked at, ms. */
+export const LIST_CHECK = 5000
+/** A file that changed is left alone until it has been the same for so long, ms: who writes it may not be done. */
+export const LIST_SETTLE = 1000
+
+// Helper programs
+
+/** One answer of a helper program. Squid kills at 1 MB, too. */
+export const HELPER_ANSWER_SIZE = 1_048_576
+/** A line to a Squid helper: Squid's MAX_URL and 1024 more; programs have buffers of that size. A longer one is answered 414. */
+export const SQUID_LINE_SIZE = 9216
+/** How often a question is asked of children that say they cannot answer it (BH): Squid's number. */
+export const HELPER_ASKS = 3
+/** How often it is asked of children that die of it, or write nonsense: a second one could be bad luck, a third is not. */
+export const HELPER_DEATHS = 2
+/** Answers nobody asked for, one after the other, before a child is killed for them: some may be late. */
+export const HELPER_STRAYS = 100
+/** How long children wait for one another when several are to be started, ms: each start takes a few ms of our own. */
+export const HELPER_GROWTH = 10
+/** A child that has not answered for so long, ms, is asked last. */
+export const HELPER_PATIENCE = 250
+/** How often it is looked whether fewer children would do, ms. A start costs more than a child that waits. */
+export const HELPER_SHRINK = 10_000
+/** A child that lived for less than this, ms, was hardly started: the next one waits a little. */
+export const HELPER_YOUNG = 5_000
+/** How long that is at first, ms, doubled each time up to the other: a program that cannot run must not keep a core busy. */
+export const HELPER_BACKOFF = 100
+export const HELPER_BACKOFF_MAX = 10_000
+/** How long a child has to end once its input has, ms, and once it has SIGTERM: long enough to write a file. */
+export const HELPER_GRACE = 1_000
+/** Lines of a child's stderr that are logged within HELPER_COMPLAINTS_TIME, ms, and characters of each. */
+export const HELPER_COMPLAINTS = 20
+export const HELPER_COMPLAINTS_TIME = 10_000
+export const HELPER_COMPLAINT_SIZE = 1000
+
 // Closing
 
 /** How long what a client still sends is thrown away before its connection is closed, milliseconds (RFC 9112 9.6). */
