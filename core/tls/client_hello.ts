@@ -59,7 +59,7 @@ class Malformed extends Error {}
 
 export class HelloReader {
   facts: HelloFacts = NOT_TLS
-  /** Bytes that were looked at; what follows them is not of the hello. */
+  /** Bytes that were looked at: what follows a ClientHello is not of it. */
   size = 0
   #done = false
   readonly #header = new Uint8Array(RECORD_HEADER)

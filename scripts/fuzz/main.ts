@@ -22,6 +22,7 @@ const TARGETS: Readonly<Record<string, () => Promise<{ default: FuzzTarget }>>> 
   dns: () => import('./dns.ts'),
   http: () => import('./http.ts'),
   llhttp: () => import('./llhttp.ts'),
+  tls: () => import('./tls.ts'),
 }
 
 /** Inputs are numbered, and each has a seed of its own: seed + number. */
