@@ -237,14 +237,22 @@ function checkLists({ list }: Settings): Finding[] {
   return found
 }
 
+const ICAP_URI = /^icap:\/\/[\x21-\x2e\x30-\x7e]+(?:\/[\x21-\x7e]*)?$/
+
 function checkHelpers({ helper }: Settings): Finding[] {
   const found: Finding[] = []
-  for (const { name, program, minimum, maximum, extras, protocol, concurrency } of helper) {
+  for (const { name, program, minimum, maximum, extras, folder, protocol, concurrency } of helper) {
     const option = `helper.${name}`
     if (program[0] === '') found.push(grave(`${option}.program`, 'begins with an empty word'))
     if (minimum > maximum) found.push(grave(`${option}.minimum`, `is more than ${option}.maximum (${maximum})`))
     const original = protocol === 'exaproxy-url' || protocol === 'exaproxy-icap'
-    if (extras !== '' && original) found.push(grave(`${option}.extras`, `is of no use with protocol = "${protocol}"`))
+    if (extras !== '' && protocol === 'exaproxy-url') {
+      found.push(grave(`${option}.extras`, `is of no use with protocol = "${protocol}"`))
+    }
+    if (extras !== '' && protocol === 'exaproxy-icap' && !ICAP_URI.test(extras)) {
+      found.push(grave(`${option}.extras`, `${JSON.stringify(extras)} is no icap:// URI, as "icap://localhost/filter"`))
+    }
+    if (folder !== '' && !original) found.push(grave(`${option}.folder`, `is of no use with protocol = "${protocol}"`))
     if (concurrency > 0 && original) {
       found.push(
         grave(`${option}.concurrency`, `is of no use with protocol = "${protocol}": one child has one request`),

@@ -197,7 +197,13 @@ export const helper = z.strictObject({
   extras: option(
     own.line,
     '',
-    'squid: what follows the URL; external_acl: the whole line. In Squid’s logformat codes; empty: as Squid has it.',
+    'squid: what follows the URL; external_acl: the whole line. In Squid’s logformat codes; empty: as Squid has it. ' +
+      'exaproxy-icap: the icap:// address that is in each question.',
+  ),
+  folder: option(
+    kind.path([], true),
+    '',
+    'exaproxy-url and exaproxy-icap: the folder of the pages that answers of file://NAME send; empty: they deny.',
   ),
   ttl: option(kind.time('not kept'), '1h', 'external_acl: how long an OK is kept. As Squid.'),
   negative_ttl: option(kind.time('not kept'), '1h', 'external_acl: how long an ERR is kept.'),

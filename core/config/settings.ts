@@ -124,8 +124,13 @@ export interface HelperSettings {
   /** From the question to the answer, waiting included. */
   readonly timeout: number
   readonly on_error: OnError
-  /** squid: what follows the URL; external_acl: the whole format. Squid's logformat codes. Empty: the protocol's own. */
+  /**
+   * squid: what follows the URL; external_acl: the whole format. Squid's logformat codes. exaproxy-icap: the `icap://` URI
+   * it is asked for. Empty: the protocol's own.
+   */
   readonly extras: string
+  /** exaproxy-url, exaproxy-icap: where the pages are that `file://` names; empty: there are none. */
+  readonly folder: string
   /** external_acl: how long an OK and an ERR are kept; and the part of it, percent, after which it is asked anew beside. */
   readonly ttl: number
   readonly negative_ttl: number

@@ -46,6 +46,8 @@ export const NO_CHANGES: Changes = { url: '', keepHost: false, set: [], append: 
 export interface Permit extends Cause {
   readonly kind: 'permit'
   readonly final: boolean
+  /** Who it turns out to be that asks. */
+  readonly user?: string
 }
 
 export interface Rewrite extends Cause {
@@ -71,8 +73,10 @@ export interface Deny extends Cause {
 export interface Respond extends Cause {
   readonly kind: 'respond'
   readonly status: number
-  /** The value of Content-Type. */
+  /** The value of Content-Type; empty: there is none. */
   readonly type: string
+  /** Others, none of which is about framing or the connection. */
+  readonly fields?: readonly (readonly [name: string, value: string])[]
   readonly body: Uint8Array
 }
 

@@ -85,6 +85,7 @@ export class Chain {
     this.#statistics.decided(said)
     switch (said.kind) {
       case 'permit':
+        if (said.user !== undefined) petition.user = said.user
         // Who has nothing to say about it does not get the credit.
         if (said.rule !== '' || said.reason !== '') note(petition, said)
         return said.final ? FORWARD : null

@@ -36,7 +36,8 @@ export function obey(client: Client, ending: Ending): void {
     body = encoder.encode(hypertextNote(ending.location))
   } else {
     record.type = ending.type
-    fields.push(['Content-Type', ending.type])
+    if (ending.type !== '') fields.push(['Content-Type', ending.type])
+    for (const [name, value] of ending.fields ?? []) fields.push([name, value])
     body = ending.body
   }
   fields.push(['Cache-Control', 'no-store'])
