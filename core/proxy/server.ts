@@ -133,6 +133,11 @@ export class Server {
     await within(this.#runtime.clock, CUT_WAIT, this.#tasks.finished())
   }
 
+  /** Read again the files that the filter is made of, while traffic goes on. */
+  reload(): void {
+    this.#filters?.reload()
+  }
+
   snapshot(): Snapshot {
     const proxy = this.#proxy
     return proxy === null ? {} : proxy.statistics.snapshot(proxy, [...this.#contexts.values()])

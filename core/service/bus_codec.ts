@@ -16,6 +16,7 @@ const KINDS: readonly Message['kind'][] = [
   'failed',
   'drain',
   'stop',
+  'reload',
   'ask',
   'answer',
   'access',

@@ -58,6 +58,11 @@ export interface Stop {
   readonly kind: 'stop'
 }
 
+/** The supervisor: read the files again that the filter is made of. */
+export interface Reload {
+  readonly kind: 'reload'
+}
+
 /** The supervisor: how do you do? */
 export interface Ask {
   readonly kind: 'ask'
@@ -80,4 +85,4 @@ export interface Lines {
 /** The access log, and the diagnostics. */
 export type LogName = 'access' | 'diagnostics'
 
-export type Message = Hello | Task | Ready | Leaving | Failed | Drain | Stop | Ask | Answer | Lines
+export type Message = Hello | Task | Ready | Leaving | Failed | Drain | Stop | Reload | Ask | Answer | Lines

@@ -23,7 +23,8 @@ import { Workers } from './workers.ts'
 
 /**
  * Run until a signal says to stop: SIGTERM and SIGINT finish what is in flight within `service.drain_timeout` (a second one
- * stops at once), SIGQUIT finishes all of it, SIGHUP and SIGUSR1 reopen the logs.
+ * stops at once), SIGQUIT finishes all of it, SIGHUP and SIGUSR1 reopen the logs, and
+ * SIGHUP reads the lists again.
  * @returns the exit code.
  */
 export async function serve(runtime: Runtime, settings: Settings, version: string): Promise<number> {
@@ -82,7 +83,10 @@ export class Supervisor implements Overview {
     this.#on('SIGTERM', () => this.#drain('SIGTERM', service.drain_timeout))
     this.#on('SIGINT', () => this.#drain('SIGINT', service.drain_timeout))
     this.#on('SIGQUIT', () => this.#drain('SIGQUIT', 0))
-    this.#on('SIGHUP', () => void logs.reopen())
+    this.#on('SIGHUP', () => {
+      void logs.reopen()
+      this.#workers?.reload()
+    })
     this.#on('SIGUSR1', () => void logs.reopen())
     const count = this.#countWorkers()
     this.#checkDescriptors(count)

@@ -96,6 +96,9 @@ class Work {
         this.#drain(0)
         this.#server?.stop()
         return
+      case 'reload':
+        this.#server?.reload()
+        return
       case 'ask':
         bus.send({ kind: 'answer', id: message.id, snapshot: this.#server?.snapshot() ?? {} })
         return

@@ -97,6 +97,11 @@ export class WorkerProcess {
     this.#killAfter(WORKER_STOP_TIME)
   }
 
+  /** Read the files of the filter again; one that has not come in yet reads them anyhow. */
+  reload(): void {
+    this.#bus?.send({ kind: 'reload' })
+  }
+
   /** Ask how it does. One that has not answered for too long hangs, and is ended. */
   pulse(): void {
     if (this.#bus === null || this.state === 'starting') return

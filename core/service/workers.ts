@@ -78,6 +78,11 @@ export class Workers {
     for (const worker of this.#processes) worker.drain(limit)
   }
 
+  /** All of them read the files of the filter again. */
+  reload(): void {
+    for (const worker of this.#processes) worker.reload()
+  }
+
   /** End now. */
   stop(): void {
     this.#end()

@@ -24,6 +24,7 @@ const MESSAGES: readonly Message[] = [
   { kind: 'failed', exit: 69, words: 'the address is in use; “stop” what uses it\n' },
   { kind: 'drain', limit: 0 },
   { kind: 'stop' },
+  { kind: 'reload' },
   { kind: 'ask', id: 1 },
   {
     kind: 'answer',

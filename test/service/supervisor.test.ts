@@ -323,6 +323,14 @@ test.each([['SIGTERM', 30_000], ['SIGINT', 30_000], ['SIGQUIT', 0]] as const)('%
   expect(service.started).toBe(2)
 })
 
+test('SIGHUP has all workers read the files of the filter again', async () => {
+  const service = await start()
+  service.raise('SIGHUP')
+  service.raise('SIGUSR1')
+  await settle()
+  expect(service.workers.map(({ heard }) => heard.filter(({ kind }) => kind === 'reload').length)).toEqual([1, 1])
+})
+
 test('a second signal stops at once; SIGQUIT is none', async () => {
   const service = await start()
   service.raise('SIGTERM')
