@@ -25,9 +25,9 @@ export interface Route extends Page {
 export const ROUTES: readonly Route[] = [
   {
     path: '/',
-    words: 'this list',
-    fresh: false,
-    answer: (c) => c.html(indexPage(ROUTES)),
+    words: 'this page: how the service is, and what its filter decides',
+    fresh: true,
+    answer: (c, overview, clock) => c.html(indexPage(ROUTES, overview, clock.date())),
   },
   {
     path: '/health',

@@ -132,6 +132,87 @@ describe('/', () => {
     expect(links).toEqual(ROUTES.map(({ path }) => path))
     for (const path of links) expect((await ask(new FakeOverview(), path)).status).toBe(200)
   })
+
+  const page = async (overview: FakeOverview): Promise<string> => await (await ask(overview, '/')).text()
+  /** The rows of a section, a row a line, cells by a space and a bar. */
+  const table = (html: string, caption: string): string[] => {
+    const section = html.split('<section').find((one) => one.includes(`>${caption}</h2>`)) ?? ''
+    return [...section.matchAll(/<tr>(.*?)<\/tr>/g)].map(([, row]) =>
+      row.replaceAll(/<\/t[hd]>(?=<)/g, ' | ').replaceAll(/<[^>]*>/g, '')
+    )
+  }
+
+  it('says how the service is, asked for afresh', async () => {
+    const overview = new FakeOverview().states('ready', 'gone')
+    const html = await page(overview)
+    expect(overview.refreshed).toBe(1)
+    expect(html).toMatch(/ExaProxy 0\.1\.0<\/h1>\n<p><span class="good">ready<\/span>; started 1 min ago<\/p>/)
+    expect(table(html, 'Workers')).toEqual([
+      'worker | state | runtime | engine | connections | exchanges | memory | restarts',
+      '1 | ready | node 24.21.0 | portable | 0 | 0 | 0 MB | 0',
+      '2 | gone | node 24.21.0 | portable | 0 | 0 | 0 MB | 0',
+    ])
+    overview.draining = true
+    expect(await page(overview)).toContain('<span class="bad">not ready: the service is stopping</span>')
+  })
+
+  it('shows no table of a filter that has decided nothing', async () => {
+    const overview = new FakeOverview()
+    overview.next = { filter_decisions_total: { rules: { permit: 0 } }, filter_rules_total: {} }
+    expect((await page(overview)).match(/<h2/g)).toHaveLength(2)
+  })
+
+  it('shows what the filter has decided: by classifier, by rule, by category, the most first', async () => {
+    const overview = new FakeOverview()
+    overview.next = {
+      filter_decisions_total: {
+        rules: { permit: 1, deny: 2, close: 0 },
+        guard: { permit: 1234567, deny: 0, close: 0 },
+      },
+      filter_rules_total: { 'no-games': 2, constructor: 3 },
+      filter_report_only_total: { trial: 4 },
+      filter_categories_total: { games: 1000 },
+    }
+    const html = await page(overview)
+    expect(table(html, 'Decisions by classifier')).toEqual([
+      'classifier | permit | deny',
+      'guard | 1,234,567 | 0',
+      'rules | 1 | 2',
+    ])
+    expect(table(html, 'Rules')).toEqual([
+      'rule | decided | reported only',
+      'trial | 0 | 4',
+      'constructor | 3 | 0',
+      'no-games | 2 | 0',
+    ])
+    expect(table(html, 'Categories')).toEqual(['category | decided', 'games | 1,000'])
+  })
+
+  it('shows names as text, whatever is in them; metrics too', async () => {
+    const overview = new FakeOverview()
+    const name = '<b>"x"\\y\n\x1b[2J</b>'
+    overview.next = { filter_rules_total: { [name]: 1 }, filter_categories_total: { [name]: 1 } }
+    const html = await page(overview)
+    expect(html).not.toContain('<b>')
+    expect(table(html, 'Rules')[1]).toBe('&lt;b&gt;&quot;x&quot;\\y\\x0a\\x1b[2J&lt;/b&gt; | 1 | 0')
+    const families = readExposition(await (await ask(overview, '/metrics')).text())
+    expect(families.get('exaproxy_filter_rules_total')?.samples).toEqual([
+      expect.objectContaining({ labels: { rule: name }, value: 1 }),
+    ])
+  })
+
+  it('shows as many rows as a person reads, and says how many more there are', async () => {
+    const overview = new FakeOverview()
+    overview.next = { filter_rules_total: Object.fromEntries(Array.from({ length: 1060 }, (_, i) => [`rule${i}`, i])) }
+    const html = await page(overview)
+    expect(table(html, 'Rules')).toHaveLength(51)
+    expect(table(html, 'Rules')[1]).toBe('rule1059 | 1,059 | 0')
+    expect(html).toContain('<p>and 1,010 more</p>')
+  })
+
+  it('loads nothing and runs nothing', async () => {
+    expect(await page(new FakeOverview())).not.toMatch(/<script|<img|<link|<iframe|src=|url\(|@import/)
+  })
 })
 
 describe('README.md', () => {

@@ -6,9 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Failure, type FailureCode } from '../../core/failure.ts'
+import { ROUTES } from '../../core/control/app.ts'
+import { indexPage } from '../../core/control/index_page.ts'
+import { Failure, type FailureCode, FAILURES } from '../../core/failure.ts'
 import { LANGUAGES } from '../../core/proxy/page_languages/all.ts'
 import { Pages } from '../../core/proxy/pages.ts'
+import { FakeOverview, STARTED } from '../control/overview.ts'
 import { Browser, type Screen } from './browser.ts'
 import { curl, freePort, lacking } from './peers.ts'
 import { readPng } from './png.ts'
@@ -86,13 +89,15 @@ function lookAround(): Layout {
     if (parseFloat(style.fontSize) < 13) faults.push(`small (${style.fontSize}): ${text}`)
     const range = document.createRange()
     range.selectNodeContents(node)
-    const [left, right] = main.contains(node) ? [box.left, box.right] : [0, width]
+    // What is wider than the screen may be scrolled to, where that is meant.
+    const scrolls = node.parentElement.closest('[tabindex="0"]') !== null
+    const [left, right] = scrolls ? [box.left, Infinity] : main.contains(node) ? [box.left, box.right] : [0, width]
     for (const part of range.getClientRects()) {
       if (part.left < left || part.right > right) faults.push(`out (${part.left} to ${part.right}): ${text}`)
     }
   }
   const picture = document.querySelector('svg')
-  const pictureContrast = ratio(getComputedStyle(picture).stroke, behind(picture))
+  const pictureContrast = picture === null ? 21 : ratio(getComputedStyle(picture).stroke, behind(picture))
   return {
     language: document.documentElement.lang,
     title: document.title,
@@ -109,7 +114,7 @@ function lookAround(): Layout {
     colours: {
       page: hex(getComputedStyle(document.body).backgroundColor),
       card: hex(getComputedStyle(main).backgroundColor),
-      mark: hex(getComputedStyle(picture).color),
+      mark: hex(getComputedStyle(picture ?? main).color),
     },
   }
 }
@@ -124,12 +129,33 @@ function keep(name: string, png: Uint8Array): void {
   writeFileSync(join(folder, `${name.replaceAll(/[^a-z0-9-]+/g, '-')}.png`), png)
 }
 
+/** A service that has done a lot. */
+function busyOverview(): FakeOverview {
+  const overview = new FakeOverview().states('ready', 'gone', 'draining')
+  overview.total = {
+    filter_decisions_total: { rules: { permit: 1, deny: 2 }, ['g'.repeat(60)]: { permit: 1e12, redirect: 3 } },
+    filter_rules_total: Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${'rule'.repeat(i)}${i}`, i])),
+    filter_report_only_total: { 'a trial': 4 },
+    filter_categories_total: { games: 1 },
+  }
+  return overview
+}
+
 /** An origin whose pages are ours: `/CODE/...`, so that each can be seen without the trouble it is about. */
 async function exhibition(): Promise<Server> {
   const settings = { name: 'exaproxy', transparent: false, contact: 'helpdesk@school.example', pages: '' }
   const pages = new Pages(settings as ConstructorParameters<typeof Pages>[0])
   const server = createServer((request, response) => {
     const code = request.url?.split('/')[1] ?? ''
+    if (code === 'index') {
+      response.setHeader('Content-Type', 'text/html; charset=utf-8')
+      response.end(indexPage(ROUTES, busyOverview(), STARTED + 90_061_000))
+      return
+    }
+    if (!Object.hasOwn(FAILURES, code)) {
+      response.writeHead(404).end() // the icon that browsers ask for
+      return
+    }
     const denied = code === 'denied'
     const page = pages.page(new Failure(code as FailureCode, `because of ${'reasons'.repeat(40)} and others`), {
       url: `http://www.example.com/${'long'.repeat(100)}/\u05d0`,
@@ -220,6 +246,19 @@ describe.skipIf(missing !== '')(`pages in Chromium${missing}`, () => {
     expect(inside.size).toBeGreaterThan(20)
     const dark = (colour: string) => Number.parseInt(colour.slice(1, 3), 16) < 0x80
     expect([dark(colours.page), dark(colours.card)]).toEqual([screen.dark, screen.dark])
+  })
+
+  test.each(SCREENS)('the first page of the control application on %s', async (name, screen) => {
+    await browser.open(`${gallery}/index/`, screen)
+    const seen = await look(browser)
+    keep(`index-${name}`, await browser.screenshot())
+    expect(seen.faults).toEqual([])
+    expect(seen.contrast).toBeGreaterThanOrEqual(4.5)
+    expect(seen.width).toBeLessThanOrEqual(screen.width)
+    expect(seen.landmarks).toEqual(['header', 'main'])
+    expect(seen.headings).toEqual(['h1', 'h2', 'h2', 'h2', 'h2', 'h2'])
+    await browser.press('Tab')
+    expect(await browser.evaluate('document.activeElement.innerText.split("\\n")[0]')).toBe('Workers')
   })
 
   test('the keyboard gets to the contact, and shows where it is', async () => {
