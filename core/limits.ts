@@ -140,7 +140,7 @@ export const LIST_FOLDERS = 4
 /** Files of one size and time above this, bytes, are one file under two names (UT1 has links): read once. */
 export const LIST_ALIAS_SIZE = 1_048_576
 /** How often files of lists are looked at, ms. */
-export const LIST_CHECK = 5000
+export const LIST_CHECK = 2000
 /** A file that changed is left alone until it has been the same for so long, ms: who writes it may not be done. */
 export const LIST_SETTLE = 1000
 

@@ -166,6 +166,8 @@ export interface FileStatus {
 /** All of them reject with a SystemFailure: `missing`, `denied`, `full`, ... */
 export interface Files {
   read(path: string): Promise<Uint8Array>
+  /** The same in pieces of 64 KiB at most, each lent until the next is asked for. Closed at the end, or when left. */
+  pieces(path: string): AsyncIterable<Uint8Array>
   /** Replaces the whole file at once (written aside, then renamed). */
   write(path: string, bytes: Uint8Array): Promise<void>
   /** Opened for appending, made when missing. */

@@ -7,6 +7,8 @@ export interface List {
   readonly name: string
   /** The category or the entry that the request was found by; `null`: it is not in the list. */
   matches(subject: Subject): string | null
+  /** It may be found by the addresses of the destination, where they are known. */
+  readonly byAddress?: boolean
 }
 
 /** The lists there are now. A list that changes is swapped whole, so it is asked for by name each time. */

@@ -52,6 +52,17 @@ export class MemoryFiles implements Files {
     return file.bytes.slice()
   }
 
+  /** In pieces of 7 bytes, so that nobody counts on larger ones; each is spoilt when the next is asked for. */
+  async *pieces(path: string): AsyncGenerator<Uint8Array, void> {
+    const bytes = await this.read(path)
+    for (let at = 0; at < bytes.length; at += 7) {
+      await this.touch(path)
+      const piece = bytes.slice(at, at + 7)
+      yield piece
+      piece.fill(0)
+    }
+  }
+
   async write(path: string, bytes: Uint8Array): Promise<void> {
     await this.touch(path)
     this.all.set(path, { bytes: bytes.slice(), modified: this.clock.date() })
