@@ -151,7 +151,7 @@ export function compileAction(rule: RuleSettings, index: number, files: Readonly
   const decide = deciding(rule, files.get(rule.file))
   const cause: Cause = { by: 'rules', rule: ruleName(rule, index), reason: rule.reason, category: '' }
   if (!isConstant(rule)) {
-    return ({ subject, category, list }) => decide(subject, { ...cause, category: category === '' ? list : category })
+    return ({ subject, category }) => decide(subject, { ...cause, category })
   }
   let made: Decision | null = null
   return ({ subject }) => made ??= decide(subject, cause)

@@ -20,10 +20,8 @@ const truth = (holds: boolean): Truth => holds ? YES : NO
 /** A request under judgement, with what is found out about it on the way. One object is used again and again. */
 export interface Asked {
   subject: Subject
-  /** The category or the entry of a list that it was found by; empty: none. */
+  /** The category of a list that it was found in, or where there are none the list; empty: it was not. */
   category: string
-  /** The list it was found in. */
-  list: string
 }
 
 export interface Condition {
@@ -145,18 +143,20 @@ function header(name: string, texts: Texts): Condition {
 function inLists(names: Texts, lists: Lists): Condition {
   const holds = (asked: Asked) => {
     for (let i = 0; i < names.length; i++) {
-      const found = lists.find(names[i])?.matches(asked.subject) ?? null
+      const list = lists.find(names[i])
+      const found = list === null ? null : list.matches(asked.subject)
       if (found === null) continue
-      asked.category = found
-      asked.list = names[i]
+      asked.category = list!.byCategory === true ? found : names[i]
       return YES
     }
     return NO
   }
-  const found = (asked: Asked) => {
-    const probe: Asked = { subject: asked.subject, category: '', list: '' }
+  const found = ({ subject }: Asked) => {
     const missing = names.filter((name) => lists.find(name) === null)
-    if (holds(probe) === YES) return `in ${probe.list} (${probe.category})`
+    for (const name of names) {
+      const by = lists.find(name)?.matches(subject) ?? null
+      if (by !== null) return `in ${name}, by ${by}`
+    }
     return missing.length === 0 ? 'in none of them' : `in none of them (${missing.join(', ')} not loaded)`
   }
   return { name: 'list', wanted: said(names), parts: [], holds, found }
@@ -233,11 +233,10 @@ const nothing = (): string => ''
 function not(conditions: RuleConditions, lists: Lists): Condition {
   const parts = compileConditions(conditions, lists)
   const holds = (asked: Asked): Truth => {
-    const { category, list } = asked
+    const { category } = asked
     const holds = allHold(parts, asked)
     // Where it was found is of no matter when the rule is about what is not found.
     asked.category = category
-    asked.list = list
     return holds === UNKNOWN ? UNKNOWN : holds === YES ? NO : YES
   }
   return { name: 'not', wanted: '', parts, holds, found: nothing }

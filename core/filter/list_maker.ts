@@ -181,6 +181,10 @@ class PartedList implements MadeList {
     this.byAddress = parts.some((part) => part.byAddress)
   }
 
+  get byCategory(): boolean {
+    return this.#categories.length > 0
+  }
+
   matches(subject: Subject): string | null {
     for (let i = 0; i < this.#parts.length; i++) {
       const found = this.#parts[i].find(subject)

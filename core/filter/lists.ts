@@ -5,6 +5,8 @@ import type { Subject } from './subject.ts'
 export interface List {
   /** As in the configuration. */
   readonly name: string
+  /** What it is found by is a category; else it is an entry, of which there may be millions. */
+  readonly byCategory?: boolean
   /** The category or the entry that the request was found by; `null`: it is not in the list. */
   matches(subject: Subject): string | null
   /** It may be found by the addresses of the destination, where they are known. */

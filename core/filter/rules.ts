@@ -80,14 +80,14 @@ class Table implements Rules {
   }
 
   judge(subject: Subject, skip?: ReadonlySet<number>): Judgement {
-    const asked = (this.#asked ??= { subject, category: '', list: '' })
+    const asked = (this.#asked ??= { subject, category: '' })
     asked.subject = subject
     let reported: Hit[] | null = null
     this.#index.start(subject)
     for (let index = this.#index.next(-1); index >= 0; index = this.#index.next(index)) {
       if (skip !== undefined && skip.has(index)) continue
       const { conditions, settings, action } = this.#rules[index]
-      asked.category = asked.list = ''
+      asked.category = ''
       const holds = allHold(conditions, asked)
       if (holds === UNKNOWN) return NEEDS_ADDRESS
       if (holds !== YES) continue

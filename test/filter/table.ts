@@ -34,11 +34,12 @@ export function rulesOf(text: string, lists: Lists = NO_LISTS, files?: ReadonlyM
 /** A rule with this condition, which denies. */
 export const deny = (condition: string, lists?: Lists): Rules => rulesOf(`[[rule]]\n${condition}\ndo = "deny"\n`, lists)
 
-/** Lists of hosts, each with its category. */
+/** Lists of hosts, each with its category, or with itself. */
 export function listsOf(of: Readonly<Record<string, Readonly<Record<string, string>>>>): Lists {
   const lists = new Map<string, List>()
   for (const [name, hosts] of Object.entries(of)) {
-    lists.set(name, { name, matches: ({ host }) => hosts[host] ?? null })
+    const byCategory = Object.entries(hosts).some(([host, category]) => host !== category)
+    lists.set(name, { name, byCategory, matches: ({ host }) => hosts[host] ?? null })
   }
   return { find: (name) => lists.get(name) ?? null }
 }
