@@ -81,9 +81,9 @@ const CLOSE = 0x5d
 
 /**
  * Read the target and Host of a request the parser gave. Throws bad-target, wrong-scheme, and bad-host when Host is not
- * valid (RFC 9112 3.2), even where the target makes it of no use.
+ * valid (RFC 9112 3.2), even where the target makes it of no use. `secure`: an https URI is no wrong scheme.
  */
-export function parseTarget(head: Head, into: Target = newTarget()): Target {
+export function parseTarget(head: Head, into: Target = newTarget(), secure = false): Target {
   const { bytes, targetStart: start, targetEnd: end } = head
   if (head.isMethod('CONNECT')) {
     into.form = 'authority'
@@ -101,7 +101,7 @@ export function parseTarget(head: Head, into: Target = newTarget()): Target {
   }
 
   into.form = 'absolute'
-  const colon = scheme(bytes, start, end, into)
+  const colon = scheme(bytes, start, end, into, secure)
   if (colon + 2 >= end || bytes[colon + 1] !== SLASH || bytes[colon + 2] !== SLASH) {
     throw new Failure('bad-target', 'the scheme is not followed by //')
   }
@@ -116,11 +116,15 @@ export function parseTarget(head: Head, into: Target = newTarget()): Target {
   return into
 }
 
-/** `http:`, in any case of letters: gives where its colon is. Schemes that are not ours are wrong-scheme. */
-function scheme(bytes: Uint8Array, start: number, end: number, into: Target): number {
+/** `http:` (`https:`), in any case of letters: gives where its colon is. Schemes that are not ours are wrong-scheme. */
+function scheme(bytes: Uint8Array, start: number, end: number, into: Target, secure: boolean): number {
   if (end - start > 5 && bytes[start + 4] === COLON && equalsIgnoreCase(bytes, start, start + 4, 'http')) {
     into.scheme = 'http'
     return start + 4
+  }
+  if (secure && end - start > 6 && bytes[start + 5] === COLON && equalsIgnoreCase(bytes, start, start + 5, 'https')) {
+    into.scheme = 'https'
+    return start + 5
   }
   let colon = start
   // RFC 3986 3.1: a letter, then letters, digits, "+", "-", ".".

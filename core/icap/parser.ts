@@ -25,6 +25,8 @@ export interface IcapMessage {
   /** The HTTP heads in it; `null`: not there. Whoever keeps none of them releases them. */
   readonly request: OwnHead | null
   readonly response: OwnHead | null
+  /** Of requests: what is wrong with the HTTP heads, which are then not there. Where the message ends is known all the same. */
+  readonly problem: Failure | null
 }
 
 /**
@@ -102,6 +104,11 @@ export class IcapParser {
   /** Bytes are at hand that were not used up. */
   get buffered(): boolean {
     return this.#at < this.#to
+  }
+
+  /** How many bytes that is. */
+  get left(): number {
+    return this.#to - this.#at
   }
 
   /** More bytes, after `need-data` (or while paused with none at hand). Lent until `need-data` is said again. */
@@ -254,13 +261,21 @@ export class IcapParser {
     gathered.put(this.#chunk, this.#at, end)
     this.#at = end
     if (gathered.length < request + response) return this.#needMore()
-    const asked = request === 0 ? null : readRequestHead(gathered.bytes.subarray(0, request))
-    const bodiless = this.#bodiless || (asked !== null && asked.head.isMethod('HEAD'))
-    const answer = response === 0
-      ? null
-      : readResponseHead(gathered.bytes.subarray(request, request + response), bodiless)
+    let asked: OwnHead | null = null
+    let answer: OwnHead | null = null
+    let problem: Failure | null = null
+    try {
+      if (request > 0) asked = readRequestHead(gathered.bytes.subarray(0, request))
+      const bodiless = this.#bodiless || (asked !== null && asked.head.isMethod('HEAD'))
+      if (response > 0) answer = readResponseHead(gathered.bytes.subarray(request, request + response), bodiless)
+    } catch (error) {
+      if (this.#side === 'response' || !(error instanceof Failure)) throw error
+      asked?.release()
+      asked = null
+      problem = error
+    }
     const event = this.#say('message')
-    event.message = { head: this.#head!, encapsulated: this.#encapsulated, request: asked, response: answer }
+    event.message = { head: this.#head!, encapsulated: this.#encapsulated, request: asked, response: answer, problem }
     if (body === 'null-body') this.#state = DONE
     else {
       this.#chunked.start()

@@ -13,7 +13,7 @@ import { HttpParser } from '../http/parser.ts'
 import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
-import type { ListenerContext } from './listener.ts'
+import { addressOf, type Connected, type ListenerContext } from './listener.ts'
 import type { Peek } from './peek.ts'
 import type { Petition, Petitioner } from './petition.ts'
 import type { Proxy } from './proxy.ts'
@@ -54,7 +54,7 @@ export const WAITS = [
 
 function nothing(): void {}
 
-export class Client implements Timed {
+export class Client implements Timed, Connected {
   readonly proxy: Proxy
   readonly listener: ListenerContext
   readonly socket: Socket
@@ -108,7 +108,7 @@ export class Client implements Timed {
     this.socket = socket
     this.messages = new Messages(socket, new HttpParser('request', listener.limits), 'client-left')
     this.outbox = new Outbox(socket, 'client-left')
-    this.record.client = socket.peer.family === 'unix' ? '' : socket.peer.address
+    this.record.client = addressOf(socket)
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
   }

@@ -3,8 +3,29 @@
 import type { ListenerSettings } from '../config/settings.ts'
 import { HEAD_LIMITS, type HeadLimits } from '../http/parse_head.ts'
 import type { Chain } from './chain.ts'
-import type { Client } from './client.ts'
+import type { TunnelTotals } from '../flow/tunnel.ts'
+import type { Socket } from '../runtime.ts'
+import type { Waits } from './client.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
+
+/** A connection that somebody made to us, whatever is spoken on it. */
+export interface Connected {
+  readonly socket: Socket
+  readonly waits: Waits
+  /** What passed through the tunnel that it has become. */
+  readonly tunnel: TunnelTotals | null
+  /** Count what has passed since it was counted last. */
+  count(): void
+  /** The service is stopping: an idle connection goes at once, a busy one after its exchange. */
+  drain(): void
+  /** All of it, at once. Safe to call twice. */
+  close(): void
+}
+
+/** The address of who made it; empty on a unix-domain socket. */
+export function addressOf({ peer }: Socket): string {
+  return peer.family === 'unix' ? '' : peer.address
+}
 
 export class ListenerContext {
   readonly settings: ListenerSettings
@@ -13,7 +34,7 @@ export class ListenerContext {
   chain: Chain | null = null
   /** Who may change its answers; `null`: nobody. */
   respmod: ResponseAdapter | null = null
-  readonly clients = new Set<Client>()
+  readonly clients = new Set<Connected>()
   /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
   accepted = 0
   refused = 0
@@ -21,7 +42,7 @@ export class ListenerContext {
   received = 0
   sent = 0
   /** Those of {@link clients} that are being told that there is no room. They take none from the others. */
-  readonly #turnedAway = new Set<Client>()
+  readonly #turnedAway = new Set<Connected>()
   /** Connections by client address, kept only where they are limited. */
   readonly #byAddress = new Map<string, number>()
 
@@ -31,12 +52,13 @@ export class ListenerContext {
   }
 
   /** Let a connection in. @returns what is wrong with it when there are as many already as there may be, else ''. */
-  admit(client: Client): string {
-    const wrong = this.#full(client.record.client)
+  admit(client: Connected): string {
+    const address = addressOf(client.socket)
+    const wrong = this.#full(address)
     this.clients.add(client)
     if (wrong === '') {
       this.accepted++
-      this.#count(client.record.client, 1)
+      this.#count(address, 1)
     } else {
       this.refused++
       this.#turnedAway.add(client)
@@ -44,9 +66,9 @@ export class ListenerContext {
     return wrong
   }
 
-  dismiss(client: Client): void {
+  dismiss(client: Connected): void {
     this.clients.delete(client)
-    if (!this.#turnedAway.delete(client)) this.#count(client.record.client, -1)
+    if (!this.#turnedAway.delete(client)) this.#count(addressOf(client.socket), -1)
   }
 
   #full(address: string): string {

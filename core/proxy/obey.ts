@@ -3,8 +3,9 @@
 import { escapeHtml } from './template.ts'
 import { Failure } from '../failure.ts'
 import type { Close, Deny, Redirect, Respond } from '../filter/decision.ts'
-import { writeReply } from '../http/reply.ts'
+import { type Reply, writeReply } from '../http/reply.ts'
 import type { Client } from './client.ts'
+import type { ExchangeRecord } from './record.ts'
 
 /** What a chain may say that ends an exchange. */
 export type Ending = Redirect | Deny | Respond | Close
@@ -28,6 +29,20 @@ export function obey(client: Client, ending: Ending): void {
     client.socket.close()
     return
   }
+  client.answered = true
+  writeReply(client.outbox.writer, {
+    ...answerOf(record, ending),
+    bodiless: head.isMethod('HEAD'),
+    close: !client.reusable,
+    date: proxy.date(),
+  })
+}
+
+/** The answer that was decided on, noted in the record. */
+export function answerOf(
+  record: ExchangeRecord,
+  ending: Redirect | Respond,
+): Pick<Reply, 'status' | 'fields' | 'body'> {
   const fields: [string, string][] = []
   let body: Uint8Array
   if (ending.kind === 'redirect') {
@@ -42,15 +57,7 @@ export function obey(client: Client, ending: Ending): void {
   }
   fields.push(['Cache-Control', 'no-store'])
   record.status = ending.status
-  client.answered = true
-  writeReply(client.outbox.writer, {
-    status: ending.status,
-    fields,
-    body,
-    bodiless: head.isMethod('HEAD'),
-    close: !client.reusable,
-    date: proxy.date(),
-  })
+  return { status: ending.status, fields, body }
 }
 
 /** RFC 9110 15.4.3: a short note with a link, for those who do not follow by themselves. */

@@ -9,7 +9,7 @@ import type { Hit } from '../filter/rules.ts'
 import type { Subject, TlsFacts } from '../filter/subject.ts'
 import { changeHead, type OwnHead } from '../http/change.ts'
 import type { Head } from '../http/head.ts'
-import { parseTarget, type Target } from '../http/target.ts'
+import { newTarget, parseTarget, type Target } from '../http/target.ts'
 
 /** Where to connect to instead of where the target says. */
 export interface Dial {
@@ -45,6 +45,8 @@ export interface Petitioner {
   /** Milliseconds since 1970-01-01 UTC, and minutes that the operator's clock is ahead of it. */
   readonly date: number
   readonly zone: number
+  /** It may ask for https: the TLS ends with whoever asks us. */
+  readonly secure?: boolean
 }
 
 const NONE: readonly never[] = []
@@ -83,6 +85,7 @@ export class Petition implements Subject {
   applied: ReadonlySet<number> | null = null
   /** Members of the chain that have changed it and are not asked again: bit 2^n is set for number n. */
   passed = 0
+  readonly #secure: boolean
   #own: OwnHead | null = null
   #url = ''
   #path: string | null = null
@@ -95,6 +98,7 @@ export class Petition implements Subject {
     this.localPort = who.localPort
     this.date = who.date
     this.zone = who.zone
+    this.#secure = who.secure === true
     this.head = head
     this.target = target
   }
@@ -161,7 +165,7 @@ export class Petition implements Subject {
 
   /** From now on this is the request. @throws Failure when its target cannot be read: then it is not. */
   take(own: OwnHead): void {
-    const target = parseTarget(own.head)
+    const target = parseTarget(own.head, newTarget(), this.#secure)
     this.#own?.release()
     this.#own = own
     const before = this.url

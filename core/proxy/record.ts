@@ -38,6 +38,8 @@ export class ExchangeRecord {
   response: Head | null = null
   /** The Content-Type of an answer of our own; empty: `response` tells it. */
   type = ''
+  /** How an ICAP client was answered, in the words of Squid's icap.log; empty: it was no ICAP. */
+  icap: '' | 'ICAP_ECHO' | 'ICAP_MOD' | 'ICAP_SAT' = ''
   /** The status sent to the client; 0: none was. */
   status = 0
   failure: FailureCode | '' = ''
@@ -97,6 +99,7 @@ export class ExchangeRecord {
     this.request = null
     this.url = ''
     this.response = null
+    this.icap = ''
     this.type = ''
     this.status = 0
     this.failure = ''
@@ -128,6 +131,7 @@ export class ExchangeRecord {
  * | TCP_TUNNEL | became a tunnel |
  * | TCP_DENIED | was refused by policy or by a limit |
  * | TCP_REDIRECT | was answered with a redirection |
+ * | ICAP_ECHO, ICAP_MOD, ICAP_SAT | was left as it is, changed, or answered for an ICAP client |
  * | NONE_NONE | was answered by the proxy itself, was no request, or was a CONNECT that came to nothing |
  *
  * `_TIMEDOUT` follows when the client was too slow, `_ABORTED` when it left before the end.
@@ -137,6 +141,7 @@ export function resultCode(record: ExchangeRecord): string {
   if (record.tunnel) return 'TCP_TUNNEL'
   if (decision === 'redirect') return 'TCP_REDIRECT'
   if (decision === 'deny') return 'TCP_DENIED'
+  if (record.icap !== '') return record.icap
   if (request === null || decision === 'respond') return 'NONE_NONE'
   if (failure === '') return record.origin === null ? 'NONE_NONE' : 'TCP_MISS'
   const { who, when } = FAILURES[failure]

@@ -6,7 +6,9 @@ import { FIELD } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
 import { writeReply } from '../http/reply.ts'
 import type { Client } from './client.ts'
+import type { Proxy } from './proxy.ts'
 import { proxyStatus } from './proxy_status.ts'
+import type { ExchangeRecord } from './record.ts'
 
 /** Seconds after which a client that found the proxy full may try again. */
 const RETRY_AFTER = '5'
@@ -72,29 +74,10 @@ function writeRefusal(client: Client, failure: Failure): void {
   const head = record.request
   const close = ends(failure, head) || !client.reusable || client.messages.ended
   if (close) client.reusable = false
-  const date = proxy.clock.date()
-  record.id = proxy.reference()
-  const { status, type, body, fields: about } = proxy.pages.page(failure, {
-    url: head === null ? '' : latin1(head.bytes, head.targetStart, head.targetEnd),
-    client: record.client,
-    accept: head?.get(FIELD.accept) ?? '',
-    language: head?.get(FIELD['accept-language']) ?? '',
-    connect: head !== null && head.isMethod('CONNECT'),
-    gateway: client.listener.settings.mode === 'reverse',
-    category: record.category,
-    rule: record.rule,
-    by: record.by,
-    date,
-    id: record.id,
-  })
-  record.type = type
-  record.status = status
+  const { status, fields, body } = explain(proxy, record, failure, client.listener.settings.mode === 'reverse')
   client.answered = true
   outbox.discard()
-  const fields = [...about]
-  if (!proxy.settings.http.transparent) fields.push(['Proxy-Status', proxyStatus(failure, proxy.name)])
   if (failure.code === 'method-refused') fields.push(['Allow', allowed(client)])
-  if (status === 503) fields.push(['Retry-After', RETRY_AFTER])
   writeReply(outbox.writer, {
     status,
     fields,
@@ -103,6 +86,37 @@ function writeRefusal(client: Client, failure: Failure): void {
     close,
     date: proxy.date(),
   })
+}
+
+interface Explained {
+  readonly status: number
+  readonly fields: (readonly [name: string, value: string])[]
+  readonly body: Uint8Array
+}
+
+/** The page about a failure, noted in the record. `gateway`: whoever asked knows of no proxy. */
+export function explain(proxy: Proxy, record: ExchangeRecord, failure: Failure, gateway: boolean): Explained {
+  const head = record.request
+  record.id = proxy.reference()
+  const { status, type, body, fields: about } = proxy.pages.page(failure, {
+    url: head === null ? '' : latin1(head.bytes, head.targetStart, head.targetEnd),
+    client: record.client,
+    accept: head?.get(FIELD.accept) ?? '',
+    language: head?.get(FIELD['accept-language']) ?? '',
+    connect: head !== null && head.isMethod('CONNECT'),
+    gateway,
+    category: record.category,
+    rule: record.rule,
+    by: record.by,
+    date: proxy.clock.date(),
+    id: record.id,
+  })
+  record.type = type
+  record.status = status
+  const fields = [...about]
+  if (!proxy.settings.http.transparent) fields.push(['Proxy-Status', proxyStatus(failure, proxy.name)])
+  if (status === 503) fields.push(['Retry-After', RETRY_AFTER])
+  return { status, fields, body }
 }
 
 /** The methods this client may use, as a field value. */

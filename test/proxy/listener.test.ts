@@ -1,7 +1,6 @@
 /** Who is let in: connections are counted in all and by client address; who is turned away is not counted. */
 import { expect, test } from 'vitest'
-import type { Client } from '../../core/proxy/client.ts'
-import { ListenerContext } from '../../core/proxy/listener.ts'
+import { type Connected, ListenerContext } from '../../core/proxy/listener.ts'
 import { settingsOf } from './world.ts'
 
 function contextOf(connections: number, perClient: number): ListenerContext {
@@ -9,7 +8,7 @@ function contextOf(connections: number, perClient: number): ListenerContext {
   return new ListenerContext(settingsOf(...sets).listener[0], false)
 }
 
-const from = (address: string) => ({ record: { client: address } }) as Client
+const from = (address: string) => ({ socket: { peer: { family: 4, address, port: 1 } } }) as Connected
 
 test.each([
   { limits: [0, 0], from: 'aaab', wrong: ['', '', '', ''] },

@@ -1,5 +1,6 @@
 /** What should not happen, and does: bugs, overlapping writes, logins, signals in the middle of everything. */
 import { expect, test } from 'vitest'
+import type { Client } from '../../core/proxy/client.ts'
 import type { Settings } from '../../core/config/settings.ts'
 import { AccessLog } from '../../core/proxy/access_log.ts'
 import { placesOf } from '../../core/proxy/listening.ts'
@@ -41,7 +42,7 @@ test('a bug in the middle of an answer: it does not look whole', async () => {
   const world = await World.open()
   const [client, origin] = await world.asked()
   await origin.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n')
-  const [inside] = world.context.clients
+  const [inside] = [...world.context.clients] as Client[]
   breakMethod(inside.outbox, 'data')
   await origin.send('2\r\nok\r\n')
   expect(client.state).not.toBe('open')
@@ -54,7 +55,7 @@ test('a bug in the middle of an answer: it does not look whole', async () => {
 test('a bug in an upload: 500, and no rejection that nobody handles', async () => {
   const world = await World.open()
   const [client, origin] = await world.asked(chunkedPost)
-  const [inside] = world.context.clients
+  const [inside] = [...world.context.clients] as Client[]
   breakMethod(inside.connection!.outbox, 'data')
   await client.send('2\r\nok\r\n')
   expect(await client.news()).toMatch(/^HTTP\/1.1 500 /)
