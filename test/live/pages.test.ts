@@ -13,9 +13,10 @@ import { LANGUAGES } from '../../core/proxy/page_languages/all.ts'
 import { Pages } from '../../core/proxy/pages.ts'
 import { FakeOverview, STARTED } from '../control/overview.ts'
 import { Browser, type Screen } from './browser.ts'
-import { curl, freePort, lacking } from './peers.ts'
+import { curl, freePort, lacking, newFolder } from './peers.ts'
 import { readPng } from './png.ts'
 import { Program } from './program.ts'
+import { RawClient } from './raw.ts'
 
 const PHONE = { width: 390, height: 844, mobile: true }
 const DESKTOP = { width: 1280, height: 800, mobile: false }
@@ -209,6 +210,10 @@ describe.skipIf(missing !== '')(`pages in Chromium${missing}`, () => {
     expect(seen.width).toBeLessThanOrEqual(screen.width)
     expect(seen.headings).toEqual(['h1', 'h2'])
     expect(seen.landmarks).toEqual(['main', 'footer'])
+    // A language written from right to left turns it round, and nothing falls out.
+    await browser.evaluate('document.documentElement.dir = "rtl"')
+    const turned = await look(browser)
+    expect([turned.faults, turned.width]).toEqual([[], seen.width])
   })
 
   test.each(LANGUAGES)('in $tag, on the smallest phone, nothing is cut off', async ({ tag, failures }) => {
@@ -350,5 +355,43 @@ describe.skipIf(noCurl !== '')(`pages for programs: curl${noCurl}`, () => {
     expect(code).toBe(56)
     expect(errors).toMatch(/< HTTP\/1\.1 403 Forbidden/)
     expect(errors).toMatch(/< Content-Type: application\/proxy-explanation\+json/i)
+    using client = await RawClient.connect(program.port())
+    const { body } = await client.ask('CONNECT games.example:443 HTTP/1.1\r\nHost: games.example:443\r\n\r\n')
+    expect(JSON.parse(body.toString())).toMatchObject({
+      title: 'This is not allowed here',
+      description: 'The rules of this network do not allow this. No games at work: see …',
+      contact: 'The help desk, room 12',
+      rule: 'no-games',
+      by: 'rules',
+    })
+  })
+})
+
+describe.skipIf(noCurl !== '')(`pages of one’s own: curl${noCurl}`, () => {
+  test('by reason and by language; what is wrong with them is in the log', async () => {
+    const folder = newFolder()
+    const files = {
+      'denied.html': 'no {{rule}}',
+      'denied.fr.html': '<html lang="fr">non {{rule}}: {{reason}}',
+      '502.txt': 'gone {{^rule}}away{{/rule}}',
+      'error.html': '{{nonsense}}',
+      'denied-games.en.html': 'x',
+    }
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+    await using program = await Program.start({
+      listener: { http: { filter: ['rules'] } },
+      rule: [{ name: 'no-games', host: ['games.example'], do: 'deny' }],
+      http: { pages: folder },
+    })
+    const ask = async (language: string, accept: string, url: string): Promise<string> => {
+      const words = ['-H', `Accept-Language: ${language}`, '-H', `Accept: ${accept}`]
+      return (await curl('-x', `http://127.0.0.1:${program.port()}`, ...words, url)).output.toString()
+    }
+    expect(await ask('fr-CH', 'text/html', 'http://games.example/')).toBe(
+      '<html lang="fr">non no-games: Les règles de ce réseau ne l’autorisent pas.',
+    )
+    expect(await ask('pl', 'text/html', 'http://games.example/')).toBe('no no-games')
+    expect(await ask('pl', '*/*', `http://127.0.0.1:${await freePort()}/`)).toBe('gone away')
+    expect(program.diagnostics).toMatch(/error\.html:1: unknown placeholder \{\{nonsense\}\}/)
   })
 })

@@ -113,7 +113,7 @@ export const DUTCH: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'De regels van dit netwerk staan dit niet toe.', RULES),
     'filter-unavailable': row(
-      'Het filter is overbelast',
+      'Het filter is niet beschikbaar',
       'Het filter van dit netwerk kan op dit moment niet beslissen.',
       LATER,
     ),

@@ -49,7 +49,7 @@ const WORDS: Readonly<Record<FailureCode, readonly [title: string, advice: strin
   'local-refused': [NO_ACCESS, RULES],
   'name-refused': ['This name is not complete', 'Use the full name of the site, such as www.example.com.'],
   'denied': [NOT_HERE, RULES],
-  'filter-unavailable': ['The filter is busy', LATER],
+  'filter-unavailable': ['The filter is not available', LATER],
   'no-upstream': ['There is no such site here', NAME],
   'loop': ['The request goes round in a circle', 'Tell whoever runs the proxy: it has been set to ask itself.'],
   'bug': ['The proxy made a mistake', 'Try again. If it goes on, tell whoever runs the proxy what this page says.'],

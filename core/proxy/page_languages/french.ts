@@ -113,7 +113,7 @@ export const FRENCH: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'Les règles de ce réseau ne l’autorisent pas.', RULES),
     'filter-unavailable': row(
-      'Le filtre est surchargé',
+      'Le filtre n’est pas disponible',
       'Le filtre de ce réseau ne peut pas décider en ce moment.',
       LATER,
     ),

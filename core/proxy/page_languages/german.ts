@@ -119,7 +119,7 @@ export const GERMAN: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'Die Regeln dieses Netzes erlauben das nicht.', RULES),
     'filter-unavailable': row(
-      'Der Filter ist ausgelastet',
+      'Der Filter ist nicht verfügbar',
       'Der Filter dieses Netzes kann im Augenblick nicht entscheiden.',
       LATER,
     ),

@@ -112,7 +112,7 @@ export const ITALIAN: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'Le regole di questa rete non lo consentono.', RULES),
     'filter-unavailable': row(
-      'Il filtro è sovraccarico',
+      'Il filtro non è disponibile',
       'Il filtro di questa rete non può decidere in questo momento.',
       LATER,
     ),

@@ -108,7 +108,7 @@ export const POLISH: PageLanguage = {
       'Użyj pełnej nazwy strony, na przykład www.example.com.',
     ),
     'denied': row(NOT_HERE, 'Reguły tej sieci na to nie pozwalają.', RULES),
-    'filter-unavailable': row('Filtr jest przeciążony', 'Filtr tej sieci nie może teraz podjąć decyzji.', LATER),
+    'filter-unavailable': row('Filtr jest niedostępny', 'Filtr tej sieci nie może teraz podjąć decyzji.', LATER),
     'no-upstream': row('Nie ma tu takiej strony', 'Nie jest tu udostępniana strona o tej nazwie.', NAME),
     'loop': row(
       'Żądanie krąży w kółko',

@@ -107,7 +107,7 @@ export const PORTUGUESE: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'As regras desta rede não o permitem.', RULES),
     'filter-unavailable': row(
-      'O filtro está sobrecarregado',
+      'O filtro não está disponível',
       'O filtro desta rede não pode decidir neste momento.',
       LATER,
     ),

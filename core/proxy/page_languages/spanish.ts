@@ -114,7 +114,7 @@ export const SPANISH: PageLanguage = {
     ),
     'denied': row(NOT_HERE, 'Las reglas de esta red no lo permiten.', RULES),
     'filter-unavailable': row(
-      'El filtro está saturado',
+      'El filtro no está disponible',
       'El filtro de esta red no puede decidir en este momento.',
       LATER,
     ),
