@@ -52,6 +52,10 @@ function begun(event: IcapEvent): IcapMessageText {
   return text
 }
 
+function said({ code, status, detail }: Failure): Pick<IcapResult, 'end' | 'detail'> {
+  return { end: status === new Failure(code).status ? code : `${code} ${status}`, detail }
+}
+
 /** Parse the pieces one after the other. Each is spoiled when the parser says that it is done with it. */
 export function run(side: IcapSide, pieces: readonly Uint8Array[], options: IcapRunOptions = {}): IcapResult {
   const parser = new IcapParser(side)
@@ -66,10 +70,11 @@ export function run(side: IcapSide, pieces: readonly Uint8Array[], options: Icap
       event = parser.next()
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure
-      const usual = new Failure(failure.code).status
-      const end = failure.status === usual ? failure.code : `${failure.code} ${failure.status}`
-      return { messages, end, detail: failure.detail }
+      return { messages, ...said(failure) }
     }
+    // Who reads requests may go on after it; here it is the end as any other failure.
+    const problem = event.kind === 'message' ? event.message!.problem : null
+    if (problem !== null) return { messages, ...said(problem) }
     const last = messages[messages.length - 1]
     switch (event.kind) {
       case 'message':
