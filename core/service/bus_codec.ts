@@ -16,11 +16,11 @@ const KINDS: readonly Message['kind'][] = [
   'failed',
   'drain',
   'stop',
-  'reload',
   'ask',
   'answer',
   'access',
   'diagnostics',
+  'reload',
 ]
 
 const LENGTH = 4
