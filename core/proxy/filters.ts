@@ -3,14 +3,15 @@
 import type { ListenerSettings, Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import type { Classifier } from '../flow/classifier.ts'
+import { ListFailure, Lists } from '../flow/lists.ts'
 import type { Resolver } from '../flow/resolver.ts'
 import { parseAddress } from '../bytes/address.ts'
 import { ruleName } from '../filter/actions.ts'
-import { NO_LISTS } from '../filter/lists.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { Chain, type Member } from './chain.ts'
+import { logger } from './diagnostics.ts'
 import type { Proxy } from './proxy.ts'
 import { RuleBook } from './rule_book.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
@@ -21,20 +22,29 @@ export const RULES = 'rules'
 
 export class Filters {
   readonly rules: Rules
+  readonly lists: Lists
   readonly #proxy: Proxy
   readonly #book: RuleBook
   readonly #classifiers = new Map<string, Classifier>()
 
-  private constructor(proxy: Proxy, rules: Rules) {
+  private constructor(proxy: Proxy, rules: Rules, lists: Lists) {
     this.rules = rules
+    this.lists = lists
     this.#proxy = proxy
     this.#book = new RuleBook(rules, (host) => addressesOf(proxy.resolver, host))
   }
 
   /** @throws StartFailure for what cannot be read or started, with what to do about it. */
   static async open(proxy: Proxy, settings: Settings): Promise<Filters> {
-    const rules = compileRules(settings.rule, NO_LISTS, await readFiles(proxy.runtime, settings))
-    const filters = new Filters(proxy, rules)
+    const files = await readFiles(proxy.runtime, settings)
+    const log = logger('filter')
+    const lists = new Lists(
+      proxy.runtime,
+      settings.list,
+      (list, words) => log.warning('list {list}: {words}', { list, words }),
+    )
+    await started(lists)
+    const filters = new Filters(proxy, compileRules(settings.rule, lists, files), lists)
     proxy.statistics.filters = () => filters.#snapshot()
     return filters
   }
@@ -46,9 +56,12 @@ export class Filters {
   }
 
   /** Read the lists again; those that cannot be read stay as they are. */
-  reload(): void {}
+  reload(): void {
+    void this.lists.reload()
+  }
 
   close(): void {
+    this.lists.close()
     for (const classifier of this.#classifiers.values()) classifier.close()
   }
 
@@ -68,7 +81,36 @@ export class Filters {
       }
       return counted
     }
-    return { filter_rules_total: named(hits, false), filter_report_only_total: named(reports, true) }
+    const lists = this.lists.statistics
+    return {
+      filter_rules_total: named(hits, false),
+      filter_report_only_total: named(reports, true),
+      list_entries: by(lists, ({ entries }) => entries),
+      list_memory_bytes: by(lists, ({ memory }) => memory),
+      list_loads_total: by(lists, ({ loads }) => loads),
+      list_failures_total: by(lists, ({ failures }) => failures),
+      list_loaded_seconds: by(lists, ({ loaded }) => loaded / 1000),
+    }
+  }
+}
+
+function by<T extends { readonly name: string }>(all: readonly T[], value: (one: T) => number): Counted {
+  return Object.fromEntries(all.map((one) => [one.name, value(one)]))
+}
+
+/** @throws StartFailure */
+async function started(lists: Lists): Promise<void> {
+  try {
+    await lists.start()
+  } catch (error) {
+    lists.close()
+    if (!(error instanceof ListFailure)) throw error
+    const exit = error.code === 'denied'
+      ? EXIT.no_permission
+      : error.code === 'missing'
+      ? EXIT.no_input
+      : EXIT.configuration
+    throw new StartFailure(exit, error.message)
   }
 }
 

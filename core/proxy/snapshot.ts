@@ -64,10 +64,11 @@ function addValues(a: Counted | Durations, b: Counted | Durations, peak: boolean
   if (isDurations(a) && isDurations(b)) {
     return { counts: a.counts.map((count, i) => count + (b.counts[i] ?? 0)), sum: a.sum + b.sum }
   }
-  const sum: { [label: string]: Counted } = { ...a as { [label: string]: Counted } }
+  // A listener may be called "constructor", and a category of a helper's "__proto__".
+  const sum = new Map(Object.entries(a as { [label: string]: Counted }))
   for (const [label, value] of Object.entries(b as { [label: string]: Counted })) {
-    // A listener may be called "constructor".
-    sum[label] = Object.hasOwn(sum, label) ? addValues(sum[label], value, peak) as Counted : value
+    const other = sum.get(label)
+    sum.set(label, other === undefined ? value : addValues(other, value, peak) as Counted)
   }
-  return sum
+  return Object.fromEntries(sum)
 }

@@ -31,7 +31,15 @@ const DELAY_WINDOW = 60_000
 /** Categories counted by name: the largest blacklists have under a hundred. */
 const CATEGORIES = 1000
 
-const NO_FILTERS: Snapshot = { filter_rules_total: {}, filter_report_only_total: {} }
+const NO_FILTERS: Snapshot = {
+  filter_rules_total: {},
+  filter_report_only_total: {},
+  list_entries: {},
+  list_memory_bytes: {},
+  list_loads_total: {},
+  list_failures_total: {},
+  list_loaded_seconds: {},
+}
 
 export class Statistics {
   readonly #methods = new Float64Array(METHOD_NAMES.length)
