@@ -35,9 +35,23 @@ describe('two together', () => {
       { connections_open: { toString: 2 } },
       { connections_open: { constructor: 1, toString: 2 } },
     ],
+    [
+      'a label that means something else where it is assigned',
+      { filter_categories_total: JSON.parse('{"__proto__": 1, "ads": 1}') },
+      { filter_categories_total: JSON.parse('{"__proto__": 2}') },
+      { filter_categories_total: JSON.parse('{"__proto__": 3, "ads": 1}') },
+    ],
+    [
+      'such a label of one alone',
+      { filter_categories_total: { ads: 1 } },
+      { filter_categories_total: JSON.parse('{"__proto__": 2}') },
+      { filter_categories_total: JSON.parse('{"__proto__": 2, "ads": 1}') },
+    ],
   ])('%s', (_, a, b, sum) => {
     expect(add(a, b)).toEqual(sum)
     expect(add(b, a)).toEqual(sum)
+    const categories = (of: Snapshot) => Object.entries(of.filter_categories_total ?? {}).toSorted()
+    expect(categories(add(a, b))).toEqual(categories(sum))
   })
 
   it('leave each as it was', () => {
