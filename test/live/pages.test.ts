@@ -186,7 +186,11 @@ describe.skipIf(missing !== '')(`pages in Chromium${missing}`, () => {
   beforeAll(async () => {
     origin = await exhibition()
     gallery = `http://127.0.0.1:${(origin.address() as AddressInfo).port}`
-    program = await Program.start({ http: { contact: 'https://help.school.example/unblock' } })
+    program = await Program.start({
+      listener: { http: { filter: ['rules'] } },
+      rule: [{ name: 'lessons', host: ['games.example'], do: 'deny', reason: 'No games <b>during</b> lessons' }],
+      http: { contact: 'https://help.school.example/unblock' },
+    })
     browser = await Browser.start(`http://127.0.0.1:${program.port()}`)
   }, 120_000)
 
@@ -275,6 +279,20 @@ describe.skipIf(missing !== '')(`pages in Chromium${missing}`, () => {
     expect(name).toBe('a')
     expect(target).toMatch(/^mailto:helpdesk@school\.example\?subject=denied%20www\.example\.com%20/)
     expect(outline).toBe('solid')
+  })
+
+  test.each(SCREENS)('what a rule denies is shown, with why, on %s', async (name, screen) => {
+    await browser.open('http://games.example/play?level=1', screen, 'pt-PT')
+    const seen = await look(browser)
+    keep(`rule-${name}`, await browser.screenshot())
+    expect([seen.language, seen.title, seen.faults]).toEqual(['pt', 'Isto não é permitido aqui', []])
+    const lines = (await browser.evaluate<string>('document.body.innerText')).split(/\n+/)
+    expect(lines).toContain('Bloqueado por esta rede')
+    expect(lines).toContain('Motivo: No games <b>during</b> lessons')
+    expect(lines.join(' ')).toContain('http://games.example/play?level=1')
+    expect(lines.join(' ')).toMatch(/Regra lessons Decidido por rules Erro 403 \(denied\)/)
+    expect(lines).toContain('Contacto: https://help.school.example/unblock')
+    expect(lines.join(' ')).toMatch(/Hora: 2\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC/)
   })
 
   test('what really goes wrong is shown, in the language of the browser, with whom to ask', async () => {
