@@ -73,6 +73,8 @@ function isRefused(tag: string, ranges: readonly Range[]): boolean {
 
 /** Ranges past this many have no say: browsers name eight types, and languages in the tens at most. */
 const RANGES = 64
+/** Nor has what stands past this many characters: browsers send hundreds, and a head may be filled to make work. */
+const LENGTH = 4096
 
 function scoreOf(offer: string, ranges: readonly Range[]): number {
   const wide = `${offer.slice(0, offer.indexOf('/'))}/*`
@@ -92,7 +94,7 @@ function scoreOf(offer: string, ranges: readonly Range[]): number {
 
 function parseRanges(accept: string): Range[] {
   const ranges: Range[] = []
-  for (const element of splitOutsideQuotes(accept, ',')) {
+  for (const element of splitOutsideQuotes(accept.slice(0, LENGTH), ',')) {
     const [type, ...parameters] = splitOutsideQuotes(element, ';').map(withoutSpace)
     if (type === '') continue
     let q = 1000

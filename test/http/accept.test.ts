@@ -140,3 +140,11 @@ describe('lookUpLanguage() (RFC 9110 12.5.4, RFC 4647 3.4)', () => {
     }))
   })
 })
+
+test('what is far longer than any program sends is not read to its end', () => {
+  const filler = 'x/y,'.repeat(20_000)
+  expect(negotiate(`text/html,${filler}`, OFFERS)).toBe(HTML)
+  expect(negotiate(`${filler}text/html`, OFFERS)).toBe(TEXT)
+  expect(lookUpLanguage(`fr,${'a-'.repeat(30_000)}`, ['en', 'fr'])).toBe(1)
+  expect(lookUpLanguage(`${','.repeat(5000)}fr`, ['en', 'fr'])).toBe(-1)
+})
