@@ -46,10 +46,10 @@ class ChildInput {
     this.writer.closed.catch(() => {})
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, size: number = bytes.length): Promise<void> {
     if (this.ended) throw closed()
     try {
-      await this.writer.write(bytes)
+      await this.writer.write(size === bytes.length ? bytes : bytes.subarray(0, size))
     } catch (error) {
       throw this.shut ? closed() : denoFailure(error)
     }

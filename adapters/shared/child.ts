@@ -50,11 +50,11 @@ class ChildInput {
     pipe.on('error', (error) => this.broken = error)
   }
 
-  write(bytes: Uint8Array): Promise<void> | void {
+  write(bytes: Uint8Array, size: number = bytes.length): Promise<void> | void {
     if (this.ended) throw closed()
     if (this.broken !== null) throw systemFailure(this.broken)
     return new Promise((resolve, reject) => {
-      this.pipe.write(bytes, (error) => {
+      this.pipe.write(size === bytes.length ? bytes : bytes.subarray(0, size), (error) => {
         if (!error) resolve()
         else reject(this.ended ? closed() : systemFailure(error))
       })

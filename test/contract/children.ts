@@ -32,6 +32,13 @@ export function children(runtime: Runtime, skips: Skips): void {
       expect(await cat.exited).toBe(0)
     })
 
+    check('is written a part of what it is given', async () => {
+      const cat = runtime.spawn(['cat'])
+      await cat.input.write(new TextEncoder().encode('as much as is said, and no more'), 18)
+      cat.input.end()
+      expect(await all(cat.output)).toBe('as much as is said')
+    })
+
     check('carries megabytes in order, both ways at once', async () => {
       const cat = runtime.spawn(['cat'])
       const sending = send(cat.input, MEGABYTES).then(() => cat.input.end())

@@ -54,9 +54,9 @@ export class Children {
     return {
       pid: this.pid++,
       input: {
-        write: (bytes) => {
+        write: (bytes, size = bytes.length) => {
           if (ended) throw new SystemFailure('closed', '')
-          return input.write(bytes)
+          return input.write(bytes.subarray(0, size))
         },
         end: () => {
           ended = true
