@@ -107,6 +107,25 @@ export const DNS_SWEEP = 25
 
 /** An ICAP head, without what it encapsulates: Squid reads 64 KB; what is known to be in one has less than 4 KB. */
 export const ICAP_HEAD_SIZE = 16_384
+/** A preview that comes to our own service, which asks for 0 bytes: more than any client shows unasked. */
+export const ICAP_PREVIEW_KEPT = 65_536
+/** How long what our own service says of itself holds, seconds: it changes with the configuration alone. */
+export const ICAP_OPTIONS_TTL = 3600
+/** The port of a service whose URL names none (RFC 3507 4.2). */
+export const ICAP_PORT = 1344
+/** The beginning of a body that is kept while a service may say that it stays as it is: a preview, and a read beside it. */
+export const ICAP_KEPT_SIZE = 131_072
+/** How long a connection to a service is kept, ms: less than the 60 s and more of services, who close without a word. */
+export const ICAP_IDLE_TIME = 30_000
+/** How long what a service says of itself holds, ms, where it does not say; as Squid. And the bounds of what it says. */
+export const ICAP_TTL = 60_000
+export const ICAP_TTL_MIN = 1000
+export const ICAP_TTL_MAX = 86_400_000
+/** Exchanges in a row that go wrong, after which a service is left alone for a while. Squid: 10, over 1,000 s more. */
+export const ICAP_FAILURES = 3
+/** How long that is at first, ms, doubled each time up to the other. */
+export const ICAP_BACKOFF = 1000
+export const ICAP_BACKOFF_MAX = 30_000
 
 // TLS inside tunnels
 
@@ -148,6 +167,11 @@ export const LIST_SETTLE = 1000
 
 /** One answer of a helper program. Squid kills at 1 MB, too. */
 export const HELPER_ANSWER_SIZE = 1_048_576
+/** What the answers of one external_acl that are kept may take in each worker, bytes: some 200,000 of a usual length. */
+export const HELPER_CACHE_SIZE = 134_217_728
+/** Pages in the folder of a helper, and how deep: a handful, and their pictures. */
+export const HELPER_PAGES = 1000
+export const HELPER_FOLDERS = 4
 /** A line to a Squid helper: Squid's MAX_URL and 1024 more; programs have buffers of that size. A longer one is answered 414. */
 export const SQUID_LINE_SIZE = 9216
 /** How often a question is asked of children that say they cannot answer it (BH): Squid's number. */
