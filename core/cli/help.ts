@@ -13,6 +13,8 @@ Usage:
   exaproxy config check [FILE]                              say what is wrong with a configuration file
   exaproxy config schema                                    print the JSON Schema of the file, for editors
   exaproxy config reference                                 print all options, as Markdown
+  exaproxy rules test URL [--client IP] [...]               say which rule would decide about a request, and why
+  exaproxy rules list                                       print the rules: number, name, what they do, where they are
   exaproxy version
   exaproxy help
 
@@ -23,6 +25,16 @@ Options:
       --diff                only what differs from the defaults
   -h, --help                this text
   -V, --version             the version and the runtime
+
+Of exaproxy rules test (http://..., https://... or host:port as a client would ask for it):
+      --client IP           who asks; else 127.0.0.1
+      --user NAME           the name it has logged in with
+      --method METHOD       else GET, or CONNECT for https://... and host:port
+      --listener NAME       where it comes in; else the first listener
+      --time TIME           when, as "2026-11-25 09:00" or "09:00"; else now
+      --header FIELD        as "Name: value"; may be repeated
+      --address IP          an address of the destination; may be repeated
+      --sni NAME, --ech     what the ClientHello inside the tunnel says
 
 Every option may also come from the environment, as EXAPROXY_LISTENER_HTTP_ADDRESS=127.0.0.1:3128. A variable
 is stronger than the file, and --set is stronger than both.

@@ -13,11 +13,16 @@ import { type Appender, type Runtime, SystemFailure } from '../runtime.ts'
 import { serve } from '../service/supervisor.ts'
 import { HELP } from './help.ts'
 import { parseArgs } from './parse_args.ts'
+import { listRules, type Question, RulesFailure, RulesUsage, testRules } from './rules.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly string[] = ['config', 'version', 'help']
+const COMMANDS: readonly string[] = ['config', 'rules', 'version', 'help']
 const CONFIG_COMMANDS: readonly string[] = ['check', 'schema', 'reference']
-const OPTIONS: readonly string[] = ['--config', '--set', '--diff', '--help', '--version']
+const RULES_COMMANDS: readonly string[] = ['test', 'list']
+/** Of `exaproxy rules test`, with a value. */
+const QUESTIONS = ['client', 'user', 'method', 'listener', 'time', 'sni'] as const
+const RULES_OPTIONS: readonly string[] = [...QUESTIONS, 'header', 'address', 'ech'].map((name) => `--${name}`)
+const OPTIONS: readonly string[] = ['--config', '--set', '--diff', '--help', '--version', ...RULES_OPTIONS]
 
 /** One clear line, and the exit code. */
 class Refusal extends Error {
@@ -38,14 +43,16 @@ interface Asked {
   readonly config: string | undefined
   readonly sets: readonly string[]
   readonly diff: boolean
+  /** What `exaproxy rules test` asks about, but for its URL. */
+  readonly question: Omit<Question, 'url'>
 }
 
 function readArguments(args: readonly string[]): Asked {
   const strangers: string[] = []
   const found = parseArgs(args, {
-    string: ['config', 'set', '_'],
-    collect: ['set'],
-    boolean: ['help', 'version', 'diff'],
+    string: ['config', 'set', 'header', 'address', ...QUESTIONS, '_'],
+    collect: ['set', 'header', 'address'],
+    boolean: ['help', 'version', 'diff', 'ech'],
     alias: { config: 'c', set: 's', help: 'h', version: 'V' },
     unknown: (arg, key) => {
       if (key === undefined) return true
@@ -55,7 +62,10 @@ function readArguments(args: readonly string[]): Asked {
   })
   const [command = '', ...words] = found._.map(String)
   const config = found.config
-  const asked = { words, config, sets: found.set, diff: found.diff }
+  const { header: headers, address: addresses, ech } = found
+  const { client = '', user = '', method = '', listener = '', time = '', sni = '' } = found
+  const question = { client, user, method, listener, time, sni, ech, headers, addresses }
+  const asked = { words, config, sets: found.set, diff: found.diff, question }
   if (found.help) return { ...asked, command: 'help' }
   if (found.version) return { ...asked, command: 'version' }
   const [stranger] = strangers
@@ -69,6 +79,10 @@ function readArguments(args: readonly string[]): Asked {
     throw usage(`there is no command ${JSON.stringify(command)}${didYouMean(command, COMMANDS)}`)
   }
   if (found.diff && command !== 'config') throw usage('--diff belongs to exaproxy config')
+  const given = [client, user, method, listener, time, sni, ...headers, ...addresses].some((value) => value !== '')
+  if ((given || ech) && !(command === 'rules' && words[0] === 'test')) {
+    throw usage(`${RULES_OPTIONS.join(', ')} belong to exaproxy rules test`)
+  }
   return { ...asked, command }
 }
 
@@ -90,6 +104,8 @@ class Program {
         return await this.#print(`exaproxy ${VERSION} (${this.#runtime.name} ${this.#runtime.version})\n`)
       case 'config':
         return await this.#config(asked)
+      case 'rules':
+        return await this.#rules(asked)
       default:
         return await this.#serve(this.#runtime, (await this.#load(asked)).settings, VERSION)
     }
@@ -118,6 +134,26 @@ class Program {
         const { settings, origins } = await this.#load(asked)
         return await this.#print(report(settings, origins, asked.diff))
       }
+    }
+  }
+
+  async #rules(asked: Asked): Promise<number> {
+    const [command, url, ...more] = asked.words
+    if (command === undefined) throw usage(`say what: exaproxy rules ${RULES_COMMANDS.join(' or exaproxy rules ')}`)
+    if (!RULES_COMMANDS.includes(command)) {
+      throw usage(`there is no command rules ${JSON.stringify(command)}${didYouMean(command, RULES_COMMANDS)}`)
+    }
+    if (more.length > 0 || (command === 'list' && url !== undefined)) throw usage('there are too many arguments')
+    if (command === 'test' && (url === undefined || url === '')) throw usage('exaproxy rules test needs a URL')
+    const configuration = await this.#load(asked)
+    if (command === 'list') return await this.#print(listRules(configuration))
+    try {
+      const warn = (words: string) => this.complain(`exaproxy: warning: ${words}\n`)
+      return await this.#print(await testRules(this.#runtime, configuration, { url: url!, ...asked.question }, warn))
+    } catch (error) {
+      if (error instanceof RulesUsage) throw usage(error.message)
+      if (!(error instanceof RulesFailure)) throw error
+      throw new Refusal(error.denied ? EXIT.no_permission : EXIT.no_input, error.message)
     }
   }
 

@@ -228,8 +228,6 @@ function checkLists({ list }: Settings): Finding[] {
       found.push(grave(option, format === 'squidguard' ? 'needs folder = "/some/where"' : 'needs file = "/some/where"'))
     } else if (file !== '' && folder !== '') {
       found.push(grave(`${option}.folder`, 'and file are both given; choose one'))
-    } else if (folder !== '' && format !== 'squidguard') {
-      found.push(grave(`${option}.folder`, `is for format = "squidguard"; "${format}" is in a file`))
     } else if (file !== '' && format === 'squidguard') {
       found.push(grave(`${option}.file`, '"squidguard" is a folder; write folder = in its place'))
     }

@@ -149,7 +149,11 @@ export const rule = z.strictObject({
 
 export const list = z.strictObject({
   file: option(kind.path([], true), '', 'The file; read again when it changes.'),
-  folder: option(kind.path([], true), '', 'squidguard: the folder of categories, or one of them.'),
+  folder: option(
+    kind.path([], true),
+    '',
+    'squidguard: the folder of categories, or one of them; other formats: each file in it is a category of that name.',
+  ),
   format: option(
     kind.choice('domains', 'hosts', 'squidguard', 'adblock', 'cidr'),
     'domains',

@@ -94,7 +94,10 @@ export function parseFile(text: string): ParsedFile {
       problems.push({ line, option, words: `tables have names here; write [${path[0]}.NAME], not [[${option}]]` })
       continue
     }
-    if (item.body.length === 0) entries.push({ path, value: undefined, line })
+    // A rule is where its table begins, whatever its first option is.
+    if (item.body.length === 0 || (path[0] === MANY && path.length === 2)) {
+      entries.push({ path, value: undefined, line })
+    }
     for (const pair of item.body) collect(pair, path, entries)
   }
   return { entries, problems }

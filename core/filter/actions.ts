@@ -49,14 +49,14 @@ function toLatin1(text: string): string {
   return out
 }
 
-/** `host:port`, in the place of what a URL has; the port of its scheme where it names none. */
-function authorityOf(url: string): string {
+/** `host:port` of a URL; where it has no port, the one that was asked for. */
+function authorityOf(url: string, port: number): string {
   const scheme = url.indexOf('://')
   if (scheme < 0) return url
   const rest = url.slice(scheme + 3)
   const end = rest.search(/[/?#]/)
   const authority = end < 0 ? rest : rest.slice(0, end)
-  const split = splitHostPort(authority, url.startsWith('https') ? 443 : 80)
+  const split = splitHostPort(authority, port)
   return split === null ? authority : `${split.host.includes(':') ? `[${split.host}]` : split.host}:${split.port}`
 }
 
@@ -70,7 +70,7 @@ function moved({ url }: Subject, authority: string): string {
 /** A rewrite of CONNECT wants `host:port`, any other an absolute URI: whichever of them the rule has. */
 function rewritten(subject: Subject, to: string): string {
   if (to === '') return ''
-  if (subject.method === 'CONNECT') return authorityOf(to)
+  if (subject.method === 'CONNECT') return authorityOf(to, subject.port)
   return to.includes('://') ? to : moved(subject, to)
 }
 

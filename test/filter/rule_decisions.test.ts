@@ -94,9 +94,10 @@ test('a file that was not read is not answered with', () => {
 
 describe('a rewrite is what the method asks for', () => {
   test.each<[to: string, url: string, changed: string]>([
-    ['http://b/c', 'a.test:443', 'b:80'],
+    ['http://b/c', 'a.test:443', 'b:443'],
+    ['http://b:81/c', 'a.test:443', 'b:81'],
     ['https://b/c', 'a.test:443', 'b:443'],
-    ['https://[::1]/c', 'a.test:443', '[::1]:443'],
+    ['https://[::1]/c', 'a.test:8443', '[::1]:8443'],
     ['b:8443', 'a.test:443', 'b:8443'],
     ['b:8080', 'http://a.test', 'http://b:8080'],
     ['b:8080', 'http://a.test:81/x/y?z', 'http://b:8080/x/y?z'],
