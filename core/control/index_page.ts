@@ -3,6 +3,7 @@
  * It loads nothing and runs nothing.
  */
 
+import { isoSecond } from '../bytes/calendar.ts'
 import { type Metric, type MetricName, METRICS } from '../proxy/metrics.ts'
 import { type Counted, isDurations, type Snapshot, totalOf } from '../proxy/snapshot.ts'
 import { escapeHtml } from '../proxy/template.ts'
@@ -24,6 +25,12 @@ interface Table {
   readonly heads: readonly string[]
   readonly rows: readonly (readonly string[])[]
 }
+
+/** The metrics of what decides, by how their names begin. */
+const FILTERING = /^(?:filter|list|helper|icap)_/
+
+/** Tables whose labels are not named well for people. */
+const CAPTIONS: Readonly<Record<string, string>> = { icap: 'ICAP services' }
 
 /** Columns whose metrics are not named well for a column. Others are called by what is left of their names. */
 const HEADS: { readonly [name in MetricName]?: string } = {
@@ -127,18 +134,18 @@ function workersTable(workers: readonly WorkerView[]): Table {
       escapeHtml(engine),
       number(totalOf(snapshot.connections_open)),
       number(totalOf(snapshot.exchanges_total)),
-      `${number(Math.round(totalOf(snapshot.memory_bytes) / 1024 ** 2))} MB`,
+      megabytes(totalOf(snapshot.memory_bytes)),
       number(restarts),
     ]),
   }
 }
 
-/** What the filter counts: a table for what is kept by two labels, and one for each label of what is kept by that. */
+/** What the filter counts, and what it consists of: a table for what is kept by two labels, and one for each label of what is kept by that. */
 function filterTables(total: Snapshot): readonly Table[] {
   const tables: Table[] = []
   const byLabel = new Map<string, MetricName[]>()
   for (const name of Object.keys(METRICS) as MetricName[]) {
-    if (!name.startsWith('filter_')) continue
+    if (!FILTERING.test(name)) continue
     const { labels }: Metric = METRICS[name]
     if (labels.length === 2) tables.push(matrix(labels, tree(total[name])))
     else if (labels.length === 1) byLabel.set(labels[0], [...byLabel.get(labels[0]) ?? [], name])
@@ -165,14 +172,22 @@ function matrix([label, other]: readonly string[], counted: Tree): Table {
 function columns(label: string, names: readonly MetricName[], total: Snapshot): Table {
   const trees = names.map((name) => tree(total[name]))
   const values = [...new Set(trees.flatMap((counted) => Object.keys(counted)))]
+  // What there is may be many, and then the most used come first. Lists and helpers are as they were written.
+  const decided = names.every((name) => name.startsWith('filter_'))
+  const size = (value: string) => trees.reduce((sum, counted) => sum + own(counted, value), 0)
   return {
-    caption: capital(plural(label)),
+    caption: CAPTIONS[label] ?? capital(plural(label)),
     heads: [label, ...names.map((name) => HEADS[name] ?? headOf(name, label))],
-    rows: most(values, (value) => trees.reduce((sum, counted) => sum + own(counted, value), 0)).map((value) => [
+    rows: (decided ? most(values, size) : values).map((value) => [
       escapeHtml(value),
-      ...trees.map((counted) => number(own(counted, value))),
+      ...names.map((name, i) => written(name, own(trees[i], value))),
     ]),
   }
+}
+
+function written(name: MetricName, value: number): string {
+  if (name === 'list_loaded_seconds') return value === 0 ? 'never' : `${isoSecond(value * 1000).replace('T', ' ')} UTC`
+  return name.endsWith('_bytes') ? megabytes(value) : number(value)
 }
 
 type Tree = { readonly [label: string]: Counted }
@@ -191,12 +206,13 @@ function most(values: readonly string[], size: (value: string) => number): reado
   return values.toSorted((a, b) => size(b) - size(a))
 }
 
-/** `filter_helper_requests_total` of helpers: `requests`. */
+/** `helper_requests_total` of helpers: `requests`. */
 function headOf(name: MetricName, label: string): string {
-  return name.replace(/^filter_/, '').replace(/_total$/, '').replace(new RegExp(`^${label}s?_`), '').replaceAll(
-    '_',
-    ' ',
-  )
+  return name.replace(/^filter_/, '').replace(/_(?:total|bytes|seconds)$/, '').replace(new RegExp(`^${label}s?_`), '')
+    .replaceAll(
+      '_',
+      ' ',
+    )
 }
 
 function plural(word: string): string {
@@ -205,6 +221,10 @@ function plural(word: string): string {
 
 function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
+}
+
+function megabytes(bytes: number): string {
+  return `${number(Math.round(bytes / 1024 ** 2))} MB`
 }
 
 function number(value: number): string {

@@ -188,6 +188,22 @@ describe('/', () => {
     expect(table(html, 'Categories')).toEqual(['category | decided', 'games | 1,000'])
   })
 
+  it('shows the lists, as they were written', async () => {
+    const overview = new FakeOverview()
+    overview.next = {
+      list_entries: { ads: 5000, games: 1_234_567 },
+      list_memory_bytes: { ads: 0, games: 90 * 1024 ** 2 },
+      list_loads_total: { ads: 0, games: 2 },
+      list_failures_total: { ads: 3 },
+      list_loaded_seconds: { ads: 0, games: STARTED / 1000 },
+    }
+    expect(table(await page(overview), 'Lists')).toEqual([
+      'list | entries | memory | loads | failures | loaded',
+      'ads | 5,000 | 0 MB | 0 | 3 | never',
+      'games | 1,234,567 | 90 MB | 2 | 0 | 2026-11-24 17:15:55 UTC',
+    ])
+  })
+
   it('shows names as text, whatever is in them; metrics too', async () => {
     const overview = new FakeOverview()
     const name = '<b>"x"\\y\n\x1b[2J</b>'

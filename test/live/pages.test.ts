@@ -385,6 +385,24 @@ describe.skipIf(noCurl !== '')(`pages for programs: curl${noCurl}`, () => {
   })
 })
 
+test.skipIf(noCurl !== '')(`a list is the category on the page, and its page is its own: curl${noCurl}`, async () => {
+  const folder = newFolder()
+  writeFileSync(join(folder, 'games.txt'), 'games.example\n')
+  writeFileSync(join(folder, 'denied-games.txt'), 'No {{category}}.\n')
+  await using program = await Program.start({
+    listener: { http: { filter: ['rules'] } },
+    list: { games: { file: join(folder, 'games.txt'), format: 'domains' } },
+    rule: [{ list: ['games'], do: 'deny' }],
+    http: { pages: folder },
+  })
+  const ask = (...words: string[]) =>
+    curl('-x', `http://127.0.0.1:${program.port()}`, ...words, 'http://www.games.example/')
+  expect((await ask()).output.toString()).toBe('No games.\n')
+  expect(JSON.parse((await ask('-H', 'Accept: application/json')).output.toString())).toMatchObject({
+    category: 'games',
+  })
+})
+
 describe.skipIf(noCurl !== '')(`pages of one’s own: curl${noCurl}`, () => {
   test('by reason and by language; what is wrong with them is in the log', async () => {
     const folder = newFolder()
