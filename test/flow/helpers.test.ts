@@ -507,6 +507,7 @@ describe('one bad child among good ones', () => {
   })
 
   test('that does not read holds up nobody else, and memory is bounded', async () => {
+    let started = 0
     const m = new HelperMachine({ minimum: 2, concurrency: 50, timeout: 1000, queue: 1000 }, async (io) => {
       if (started++ === 0) await new Promise(() => {})
       let rest = ''
@@ -517,7 +518,6 @@ describe('one bad child among good ones', () => {
       }
       return 0
     })
-    let started = 0
     const asked: Judged[] = []
     for (let round = 0; round < 40; round++) {
       for (let i = 0; i < 20; i++) asked.push(m.ask(`/${'x'.repeat(4000)}`))
