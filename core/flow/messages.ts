@@ -19,6 +19,8 @@ export class Messages {
   /** What it is when the connection breaks. */
   readonly blame: 'client-left' | 'origin-left'
   #pull: Promise<Pulled> | null = null
+  /** A refill under way, which who waits for it may have forgotten. */
+  #filling: Promise<void> | null = null
 
   constructor(socket: Socket, parser: HttpParser, blame: 'client-left' | 'origin-left') {
     this.socket = socket
@@ -37,9 +39,14 @@ export class Messages {
    */
   pull(): Promise<Pulled> {
     const pull = this.#pull
-    if (pull === null) return this.socket.next()
+    if (pull === null) return this.#filling === null ? this.socket.next() : this.#afterFilling(this.#filling)
     this.#pull = null
     return pull
+  }
+
+  async #afterFilling(filling: Promise<void>): Promise<Pulled> {
+    await filling
+    return this.socket.next()
   }
 
   /** Give back a pull that is under way, or that somebody else has to hear of, too. */
@@ -68,12 +75,18 @@ export class Messages {
   }
 
   /** Wait for more bytes after `need-data`. @throws Failure client-left or origin-left when the connection broke. */
-  async refill(): Promise<void> {
+  refill(): Promise<void> {
+    return this.#filling = this.#fill()
+  }
+
+  async #fill(): Promise<void> {
     let pulled: Pulled
     try {
       pulled = await this.pull()
     } catch (error) {
       throw new Failure(this.blame, machineWords(error))
+    } finally {
+      this.#filling = null
     }
     this.fed(pulled)
   }
@@ -83,7 +96,7 @@ export class Messages {
    * `broke` when the connection broke. What came waits for the next {@link pull}.
    */
   watch(came: () => void, broke: () => void): void {
-    if (this.#pull !== null) return
+    if (this.watched) return
     this.#pull = this.socket.next()
     this.#pull.then(came, broke)
   }
@@ -95,7 +108,7 @@ export class Messages {
   }
 
   get watched(): boolean {
-    return this.#pull !== null
+    return this.#pull !== null || this.#filling !== null
   }
 
   /** The socket for other use (a tunnel): what was received and not consumed, and the pull that is under way. */

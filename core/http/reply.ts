@@ -1,8 +1,12 @@
 /** Answers this proxy gives by itself. */
 
+import { toBytes } from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { FIELD } from './fields.ts'
 import type { Head } from './head.ts'
+
+/** Tells a client that waits to go on with its body (RFC 9110 10.1.1). */
+export const CONTINUE = toBytes('HTTP/1.1 100 Continue\r\n\r\n')
 
 /** Reason phrases of the IANA registry. */
 export const REASONS: Readonly<Record<number, string>> = {

@@ -32,10 +32,13 @@ export type Member =
 
 export class Chain {
   readonly members: readonly Member[]
+  /** Some of them look at bodies. */
+  readonly adapts: boolean
   readonly #statistics: Statistics
 
   constructor(members: readonly Member[], statistics: Statistics) {
     this.members = members
+    this.adapts = members.some(({ kind }) => kind === 'adapter')
     this.#statistics = statistics
   }
 

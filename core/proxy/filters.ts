@@ -3,6 +3,7 @@
 import type { ListenerSettings, Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import type { Classifier } from '../flow/classifier.ts'
+import { IcapService } from '../flow/icap_client.ts'
 import { ListFailure, Lists } from '../flow/lists.ts'
 import type { Resolver } from '../flow/resolver.ts'
 import { parseAddress } from '../bytes/address.ts'
@@ -10,9 +11,11 @@ import { ruleName } from '../filter/actions.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
+import { RequestService, ResponseServices } from './adapt.ts'
 import { Chain, type Member } from './chain.ts'
 import { logger } from './diagnostics.ts'
 import type { Proxy } from './proxy.ts'
+import type { ResponseAdapter } from './response_adapter.ts'
 import { RuleBook } from './rule_book.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
 import { StartFailure } from './start_failure.ts'
@@ -26,6 +29,7 @@ export class Filters {
   readonly #proxy: Proxy
   readonly #book: RuleBook
   readonly #classifiers = new Map<string, Classifier>()
+  readonly #services = new Map<string, IcapService>()
 
   private constructor(proxy: Proxy, rules: Rules, lists: Lists) {
     this.rules = rules
@@ -45,6 +49,7 @@ export class Filters {
     )
     await started(lists)
     const filters = new Filters(proxy, compileRules(settings.rule, lists, files), lists)
+    for (const one of settings.icap) filters.#services.set(one.name, new IcapService(proxy, one))
     proxy.statistics.filters = () => filters.#snapshot()
     return filters
   }
@@ -52,7 +57,18 @@ export class Filters {
   /** The chain of a listener; `null`: nobody is asked. */
   chainOf({ filter, safe_search }: ListenerSettings): Chain | null {
     if (filter.length === 0 && safe_search === 'off') return null
-    return new Chain(filter.map((name) => this.#member(name)), this.#proxy.statistics)
+    const members = filter.filter((name) => this.#services.get(name)?.settings.method !== 'respmod')
+    return new Chain(members.map((name) => this.#member(name)), this.#proxy.statistics)
+  }
+
+  /** Who looks at the answers to its clients; `null`: nobody. */
+  respmodOf({ filter }: ListenerSettings): ResponseAdapter | null {
+    const services: IcapService[] = []
+    for (const name of filter) {
+      const service = this.#services.get(name)
+      if (service?.settings.method === 'respmod') services.push(service)
+    }
+    return services.length === 0 ? null : new ResponseServices(services)
   }
 
   /** Read the lists again; those that cannot be read stay as they are. */
@@ -63,10 +79,13 @@ export class Filters {
   close(): void {
     this.lists.close()
     for (const classifier of this.#classifiers.values()) classifier.close()
+    for (const service of this.#services.values()) service.close()
   }
 
   #member(name: string): Member {
     if (name === RULES) return { kind: 'rules', name, rules: this.#book }
+    const service = this.#services.get(name)
+    if (service !== undefined) return { kind: 'adapter', name, adapter: new RequestService(service) }
     const classifier = this.#classifiers.get(name)
     if (classifier === undefined) throw new Error(`"${name}" passed validation and is no classifier`)
     return { kind: 'classifier', name, classifier }

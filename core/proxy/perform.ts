@@ -1,6 +1,5 @@
 /** One exchange, from its head to its last byte: decided, sent to the origin, answered. A failure is a way to finish. */
 
-import { toBytes } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { BodySource } from '../flow/body_source.ts'
 import { Messages } from '../flow/messages.ts'
@@ -10,10 +9,12 @@ import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import { bindsLogin } from '../http/login.ts'
+import { CONTINUE } from '../http/reply.ts'
 import { parseTarget, type Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
 import { SystemFailure } from '../runtime.ts'
 import { answerItself } from './answer.ts'
+import { ClientCarrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
 import type { Chain, Outcome } from './chain.ts'
@@ -61,6 +62,7 @@ function goOn(client: Client, head: Head, target: Target): Promise<boolean> {
 /** Ask the chain of the listener, and do what it says. @throws Failure */
 function decide(client: Client, head: Head, target: Target, chain: Chain): Promise<boolean> {
   const petition = client.petition = new Petition(client.petitioner(), head, target)
+  if (chain.adapts && head.framing !== 'none') petition.carrier = new ClientCarrier(client, head)
   const said = chain.decide(petition)
   if (!(said instanceof Promise)) return decided(client, petition, said)
   client.wait('decide', 0)
@@ -230,8 +232,6 @@ async function bidContinue(client: Client): Promise<void> {
   client.wait('reader', listener.settings.idle_timeout)
   await outbox.flush()
 }
-
-const CONTINUE = toBytes('HTTP/1.1 100 Continue\r\n\r\n')
 
 /** The upload is over: from now on the origin's answer is waited for, or there will be none. */
 function uploaded(client: Client, upload: Upload): void {

@@ -10,6 +10,7 @@ import type { Subject, TlsFacts } from '../filter/subject.ts'
 import { changeHead, type OwnHead } from '../http/change.ts'
 import type { Head } from '../http/head.ts'
 import { newTarget, parseTarget, type Target } from '../http/target.ts'
+import type { Carrier } from './carrier.ts'
 
 /** Where to connect to instead of where the target says. */
 export interface Dial {
@@ -71,6 +72,8 @@ export class Petition implements Subject {
   keepHost = false
   dial: Dial | null = null
   safeSearch: SafeSearchLevel | '' = ''
+  /** Who carries the client's own body, for those who look at it; `null`: it has none, or nobody does. */
+  carrier: Carrier | null = null
   /** The body, where it is not the client's own any more. */
   body: BodySource | null = null
   satisfied: Satisfied | null = null

@@ -23,6 +23,7 @@ export class Proxy {
   readonly settings: Settings
   readonly deadlines: Deadlines
   readonly resolver: Resolver
+  readonly dialler: Dialler
   readonly origins: Origins
   readonly upstreams: Upstreams
   readonly destinations: Destinations
@@ -56,8 +57,8 @@ export class Proxy {
     this.resolver = new Resolver(runtime, settings.dns)
     this.destinations = new Destinations(outgoing, runtime.addresses())
     this.#localsDue = this.deadlines.now + LOCALS_CHECK
-    const dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)
-    this.origins = new Origins(dialler, this.deadlines, outgoing)
+    this.dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)
+    this.origins = new Origins(this.dialler, this.deadlines, outgoing)
     this.upstreams = new Upstreams(settings.upstream)
     this.name = http.name
     this.methods = http.methods.length === 0 ? null : new Set(http.methods)
