@@ -1,9 +1,17 @@
 /** squidGuard's `urls`: the beginning of a URL a line. */
 
 import { LIST_URL_SIZE } from '../limits.ts'
-import { type ListPart, quoted, textOf, wordEnd } from './list_part.ts'
+import { type ListPart, quoted, textOf, wordEnd, wordStart } from './list_part.ts'
 import type { Subject } from './subject.ts'
 import { parseUrlEntry, UrlPlan, type UrlSet } from './url_set.ts'
+
+const HASH = 0x23
+
+function parse(bytes: Uint8Array, start: number, end: number): ReturnType<typeof parseUrlEntry> {
+  const to = wordEnd(bytes, start, end)
+  const more = wordStart(bytes, to, end)
+  return more < end && bytes[more] !== HASH ? null : parseUrlEntry(textOf(bytes, start, to))
+}
 
 export class UrlPart implements ListPart {
   readonly byAddress = false
@@ -15,7 +23,7 @@ export class UrlPart implements ListPart {
   }
 
   count(bytes: Uint8Array, start: number, end: number): string {
-    const entry = parseUrlEntry(textOf(bytes, start, wordEnd(bytes, start, end)))
+    const entry = parse(bytes, start, end)
     if (entry === null) return `${quoted(bytes, start, end)} is no host and path`
     return this.#plan!.add(entry.host, entry.path, entry.query) ? '' : `is longer than ${LIST_URL_SIZE} bytes`
   }
@@ -26,7 +34,7 @@ export class UrlPart implements ListPart {
   }
 
   put(bytes: Uint8Array, start: number, end: number, category: number): void {
-    const entry = parseUrlEntry(textOf(bytes, start, wordEnd(bytes, start, end)))
+    const entry = parse(bytes, start, end)
     if (entry !== null) this.#set!.add(entry.host, entry.path, entry.query, category)
   }
 

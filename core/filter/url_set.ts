@@ -42,11 +42,12 @@ export function parseUrlEntry(line: string): { host: string; path: string; query
   const slash = rest.indexOf('/')
   const host = bareHost((slash < 0 ? rest : rest.slice(0, slash)).replace(PORT, ''))
   if (!/^[a-z0-9_.\-[\]:]+$/.test(host)) return null
+  const question = slash < 0 ? -1 : rest.indexOf('?', slash)
+  const end = question < 0 ? rest.length : question
+  const path = slash < 0 ? '/' : normalPath(rest.slice(slash, end))
+  const query = rest.slice(end + 1)
   // "host/" is the host and all there is on it, and CONNECT has no path.
-  if (slash < 0 || slash === rest.length - 1) return { host, path: '', query: '' }
-  const question = rest.indexOf('?', slash)
-  if (question < 0) return { host, path: normalPath(rest.slice(slash)), query: '' }
-  return { host, path: normalPath(rest.slice(slash, question)), query: rest.slice(question + 1) }
+  return path === '/' && query === '' ? { host, path: '', query } : { host, path, query }
 }
 
 /** Bits of the filter in front of the set, a host. */
@@ -124,8 +125,9 @@ export class UrlSet {
 
   /** The number of the shortest entry that a URL begins with; -1: there is none. `path` is empty for CONNECT. */
   find(host: string, path: string, query: string): number {
-    if (this.#longest === 0 || host.length > this.#longest) return -1
+    if (this.#longest === 0) return -1
     const bare = bareHost(host)
+    if (bare.length > this.#longest) return -1
     let hash = HASH_START
     for (let i = 0; i < bare.length; i++) hash = Math.imul(hash ^ lower(bare.charCodeAt(i)), HASH_PRIME)
     const mixed = mixHash(hash)

@@ -8,7 +8,9 @@ import { rmSync, statSync } from 'node:fs'
 import { mkdtempSync, openSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import type { ListSettings } from '../../core/config/settings.ts'
 import type { Subject } from '../../core/filter/subject.ts'
 import { Lists, type ListStatistics } from '../../core/flow/lists.ts'
@@ -52,13 +54,21 @@ export function nameOf(number: number): string {
   return kind < 0.35 ? `${pick(BELOW)}.${label}.${pick(ENDINGS)}` : `${label}.${pick(ENDINGS)}`
 }
 
-function writeNames(path: string, entries: number, from = 0): void {
+function writeNames(path: string, entries: number, from: number): void {
   const descriptor = openSync(path, 'w')
   for (let at = 0; at < entries; at += 100_000) {
     let text = ''
     for (let i = at; i < Math.min(at + 100_000, entries); i++) text += `${nameOf(from + i)}\n`
     writeSync(descriptor, text)
   }
+}
+
+/** In another process: what making names leaves behind is no matter of the lists. */
+function writeAside(path: string, entries: number, from: number): void {
+  const runner = 'Deno' in globalThis ? ['run', '-A'] : []
+  const self = fileURLToPath(import.meta.url)
+  const { status } = spawnSync(process.execPath, [...runner, self, '--write', path, String(entries), String(from)])
+  if (status !== 0) throw new Error(`Cannot write ${path}`)
 }
 
 function subject(host: string): Subject {
@@ -92,21 +102,34 @@ async function runtimeHere(): Promise<Runtime> {
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
-/** The longest time between two turns of the loop while `work` goes on, ms. */
-async function longestStall(runtime: Runtime, work: () => Promise<void>): Promise<{ stall: number; peak: number }> {
-  let stall = 0
-  let peak = 0
+interface Watched {
+  /** The longest time between two turns of the loop, ms: on the clock, and of our own processors' (others may be busy). */
+  readonly stall: number
+  readonly work: number
+  /** The most memory, bytes. */
+  readonly peak: number
+}
+
+async function watch(runtime: Runtime, work: () => Promise<void>): Promise<Watched> {
+  const worst = { stall: 0, work: 0, peak: 0 }
   let last = runtime.clock.now()
+  let cpu = process.cpuUsage()
   const stop = runtime.clock.every(1, () => {
     const now = runtime.clock.now()
-    if (now - last > stall) stall = now - last
+    const used = process.cpuUsage()
+    worst.stall = Math.max(worst.stall, now - last)
+    worst.work = Math.max(worst.work, Math.min(now - last, (used.user + used.system - cpu.user - cpu.system) / 1000))
+    worst.peak = Math.max(worst.peak, runtime.memory())
     last = now
-    peak = Math.max(peak, runtime.memory())
+    cpu = used
   })
   await work()
   stop()
-  return { stall, peak }
+  return worst
 }
+
+const stalls = ({ stall, work }: Watched): string =>
+  `longest stall ${work.toFixed(1)} ms (${stall.toFixed(1)} on the clock)`
 
 async function quiet(runtime: Runtime): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => runtime.clock.after(50, resolve))
@@ -130,17 +153,17 @@ async function main(runtime: Runtime): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'exaproxy-lists-'))
   const file = join(folder, 'domains')
   try {
-    writeNames(file, entries)
+    writeAside(file, entries, 0)
     await quiet(runtime)
     const settings: ListSettings = { name: 'bench', file, folder: '', format: 'domains' }
     const lists = new Lists(runtime, [settings], (_, words) => console.log(`  ${words}`))
     console.log(`${runtime.name} ${runtime.version}: ${entries} lines, ${megabytes(statSync(file).size)}`)
     const before = runtime.memory()
-    const first = await longestStall(runtime, () => lists.start())
+    const first = await watch(runtime, () => lists.start())
     await quiet(runtime)
     const { took, memory, entries: count } = lists.statistics[0] as ListStatistics
     console.log(
-      `  load       ${(took / 1000).toFixed(1)} s, longest stall ${first.stall.toFixed(1)} ms, ${count} names`,
+      `  load       ${(took / 1000).toFixed(1)} s, ${stalls(first)}, ${count} names`,
     )
     console.log(
       `  memory     ${megabytes(memory)} of its own; RSS grew by ${megabytes(runtime.memory() - before)}, at most ${
@@ -155,16 +178,14 @@ async function main(runtime: Runtime): Promise<void> {
     console.log(`  miss       ${measure(runtime, lists, some.map((number) => `x${nameOf(number)}`))}`)
     console.log(`  deep miss  ${measure(runtime, lists, some.map((number) => `a.b.c.d.e.f.g.h.x${nameOf(number)}`))}`)
 
-    writeNames(file, entries, entries)
+    writeAside(file, entries, entries)
     await quiet(runtime)
     const held = runtime.memory()
-    const second = await longestStall(runtime, () => lists.reload())
+    const second = await watch(runtime, () => lists.reload())
     const settled = runtime.memory()
     await quiet(runtime)
     console.log(
-      `  swap       longest stall ${second.stall.toFixed(1)} ms; RSS at most ${
-        megabytes(second.peak - held)
-      } more meanwhile, ` +
+      `  swap       ${stalls(second)}; RSS at most ${megabytes(second.peak - held)} more meanwhile, ` +
         `${megabytes(settled - held)} at once after, ${megabytes(runtime.memory() - held)} a second after`,
     )
     lists.close()
@@ -175,6 +196,11 @@ async function main(runtime: Runtime): Promise<void> {
   }
 }
 
+const write = process.argv.indexOf('--write')
+if (write >= 0) {
+  writeNames(process.argv[write + 1], Number(process.argv[write + 2]), Number(process.argv[write + 3]))
+  process.exit(0)
+}
 const here = await runtimeHere()
 const release = here.stay()
 await main(here)

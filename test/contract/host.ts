@@ -1,6 +1,6 @@
 /** The contract of the clock, of files, signals and the process itself. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
@@ -87,6 +87,32 @@ export function host(runtime: Runtime, skips: Skips): void {
         expect((await files.read(path)).length).toBe(0)
       }))
 
+    check('are read in pieces, each lent until the next is asked for', () =>
+      inFolder(async (folder) => {
+        const path = `${folder}/file`
+        await files.write(path, fill(new Uint8Array(200_000), 0))
+        let at = 0
+        for await (const piece of files.pieces(path)) {
+          expect(piece.length).toBeGreaterThan(0)
+          expect(piece.length).toBeLessThanOrEqual(65_536)
+          expect(wrongAt(piece, at)).toBe(-1)
+          at += piece.length
+        }
+        expect(at).toBe(200_000)
+        for await (const piece of files.pieces(path)) {
+          expect(wrongAt(piece, 0)).toBe(-1)
+          break
+        }
+        // Left early, it is closed.
+        const open = readdirSync('/proc/self/fd').filter((descriptor) => {
+          const link = `/proc/self/fd/${descriptor}`
+          return existsSync(link) && readlinkSync(link) === path
+        })
+        expect(open).toEqual([])
+        await files.write(path, new Uint8Array(0))
+        for await (const piece of files.pieces(path)) expect(piece).toBe(null)
+      }))
+
     check('are appended to, by several, whatever else is in them', () =>
       inFolder(async (folder) => {
         const path = `${folder}/log`
@@ -154,6 +180,12 @@ export function host(runtime: Runtime, skips: Skips): void {
       inFolder(async (folder) => {
         const missing = `${folder}/missing`
         expect(await failure(() => files.read(missing))).toBe('missing')
+        expect(await failure(async () => void (await files.pieces(missing)[Symbol.asyncIterator]().next()))).toBe(
+          'missing',
+        )
+        expect(await failure(async () => void (await files.pieces(folder)[Symbol.asyncIterator]().next()))).toBe(
+          'other',
+        )
         expect(await failure(() => files.remove(missing))).toBe('missing')
         expect(await failure(() => files.list(missing))).toBe('missing')
         expect(await failure(() => files.append(`${missing}/file`))).toBe('missing')
