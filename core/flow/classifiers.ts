@@ -1,0 +1,96 @@
+/** Opens helper programs: a pool of children, and the language that the configuration says they speak. */
+
+import type { HelperSettings } from '../config/settings.ts'
+import { IcapLines } from '../exaproxy/icap_lines.ts'
+import { NO_PAGES, type Pages } from '../exaproxy/pages.ts'
+import { UrlLine } from '../exaproxy/url_line.ts'
+import type { Answer, Dialect, Question } from '../filter/dialect.ts'
+import { HELPER_FOLDERS, HELPER_PAGES, PAGE_TEMPLATE_SIZE } from '../limits.ts'
+import { type Files, type Runtime, SystemFailure } from '../runtime.ts'
+import type { AnswerCacheStatistics } from '../squid/answer_cache.ts'
+import { ExternalAcl } from '../squid/external_acl.ts'
+import { UrlRewrite } from '../squid/url_rewrite.ts'
+import type { Classifier } from './classifier.ts'
+import { type HelperLog, HelperPool, type HelperStatistics } from './helpers.ts'
+
+/** A helper program that is running. */
+export interface Helper extends Classifier {
+  readonly statistics: HelperStatistics
+  /** Of those whose answers are kept; `null`: they are not. */
+  readonly cache: AnswerCacheStatistics | null
+}
+
+type HelperRuntime = Pick<Runtime, 'spawn' | 'clock' | 'files'>
+
+/**
+ * Read what the language needs and start the children.
+ * @throws LogFormatError for `extras`; rejects with: SystemFailure where the folder of pages cannot be read
+ */
+export async function openHelper(runtime: HelperRuntime, settings: HelperSettings, log: HelperLog): Promise<Helper> {
+  const { name, protocol, concurrency, extras, folder } = settings
+  switch (protocol) {
+    case 'squid':
+      return run(runtime, settings, new UrlRewrite(name, concurrency > 0, extras), log)
+    case 'external_acl': {
+      const dialect = new ExternalAcl(settings)
+      return run(runtime, settings, dialect, log, () => dialect.statistics)
+    }
+    case 'exaproxy-url':
+      return run(runtime, settings, new UrlLine(name, await readPages(runtime.files, folder)), log)
+    case 'exaproxy-icap':
+      return run(runtime, settings, new IcapLines(name, extras, await readPages(runtime.files, folder)), log)
+  }
+}
+
+function run<Q extends Question, A extends Answer>(
+  runtime: HelperRuntime,
+  settings: HelperSettings,
+  dialect: Dialect<Q, A>,
+  log: HelperLog,
+  cache: () => AnswerCacheStatistics | null = () => null,
+): Helper {
+  const pool = new HelperPool(runtime, settings, dialect, log)
+  return {
+    name: pool.name,
+    judge: (subject) => pool.judge(subject),
+    close: () => pool.close(),
+    get statistics() {
+      return pool.statistics
+    },
+    get cache() {
+      return cache()
+    },
+  }
+}
+
+/**
+ * The pages of a folder and of those inside it. What is larger than a page may be is left out, as if it were not there.
+ * Rejects with: SystemFailure where the folder cannot be read, or has too much in it
+ */
+export async function readPages(files: Files, folder: string): Promise<Pages> {
+  if (folder === '') return NO_PAGES
+  const found = new Map<string, Uint8Array>()
+  await readFolder(files, folder, '', 1, found)
+  return { folder, files: found }
+}
+
+async function readFolder(
+  files: Files,
+  folder: string,
+  below: string,
+  depth: number,
+  found: Map<string, Uint8Array>,
+): Promise<void> {
+  for (const name of await files.list(folder)) {
+    const path = `${folder}/${name}`
+    const status = await files.status(path)
+    if (status === null || status.socket) continue
+    if (status.folder) {
+      if (depth < HELPER_FOLDERS) await readFolder(files, path, `${below}${name}/`, depth + 1, found)
+      continue
+    }
+    if (status.size > PAGE_TEMPLATE_SIZE) continue
+    if (found.size === HELPER_PAGES) throw new SystemFailure('full', `${folder} has more than ${HELPER_PAGES} pages`)
+    found.set(below + name, await files.read(path))
+  }
+}
