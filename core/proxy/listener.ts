@@ -34,6 +34,8 @@ export class ListenerContext {
   chain: Chain | null = null
   /** Who may change its answers; `null`: nobody. */
   respmod: ResponseAdapter | null = null
+  /** The ISTag of an ICAP service. */
+  tag: () => string = () => ''
   readonly clients = new Set<Connected>()
   /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
   accepted = 0

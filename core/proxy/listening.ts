@@ -3,6 +3,7 @@
 import { parseEndpoint } from '../bytes/address.ts'
 import type { Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
+import { ICAP_PORT } from '../limits.ts'
 import type { Endpoint, Listener, ListenOptions, Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { cannotListen, StartFailure } from './start_failure.ts'
@@ -18,9 +19,9 @@ export interface Place {
 
 /** All of the configuration. @throws StartFailure */
 export function placesOf({ listener }: Settings): Place[] {
-  return listener.flatMap(({ name, address }) =>
+  return listener.flatMap(({ name, mode, address }) =>
     address.map((text) => {
-      const at = parseEndpoint(text, PROXY_PORT)
+      const at = parseEndpoint(text, mode === 'icap' ? ICAP_PORT : PROXY_PORT)
       if (at !== null) return { listener: name, at }
       throw new StartFailure(EXIT.unavailable, `listener.${name}.address: "${text}" is no address`)
     })

@@ -4,12 +4,15 @@ import type { Settings } from '../config/settings.ts'
 import { Tasks } from '../flow/tasks.ts'
 import { within } from '../flow/within.ts'
 import { CUT_WAIT } from '../limits.ts'
-import type { Endpoint, Listener, Runtime } from '../runtime.ts'
+import type { Endpoint, Listener, Runtime, Socket } from '../runtime.ts'
 import type { AccessLog } from './access_log.ts'
 import { Client } from './client.ts'
 import { converse, turnAway } from './connection.ts'
 import { logger } from './diagnostics.ts'
 import { Filters } from './filters.ts'
+import { IcapPeer } from './icap_peer.ts'
+import { serveIcap, turnAwayIcap } from './icap_server.ts'
+import { istagOf } from './icap_tag.ts'
 import { ListenerContext } from './listener.ts'
 import { listenAt, type Place } from './listening.ts'
 import { loadPages } from './pages.ts'
@@ -68,6 +71,11 @@ export class Server {
     for (const one of settings.listener) {
       const context = new ListenerContext(one, settings.http.loose_targets)
       context.chain = filters.chainOf(one)
+      context.respmod = filters.respmodOf(one)
+      if (one.mode === 'icap') {
+        const tag = istagOf(settings, one)
+        context.tag = () => tag
+      }
       this.#contexts.set(one.name, context)
     }
     const found: Place[] = []
@@ -85,7 +93,7 @@ export class Server {
       this.#listeners.push(listener)
       reserve(proxy, listener.at)
       found.push({ listener: name, at: listener.at })
-      this.#tasks.run(listener, (socket) => this.#welcome(new Client(proxy, context, socket), context))
+      this.#tasks.run(listener, (socket) => this.#welcome(proxy, context, socket))
     }
     return found
   }
@@ -143,7 +151,14 @@ export class Server {
     return proxy === null ? {} : proxy.statistics.snapshot(proxy, [...this.#contexts.values()])
   }
 
-  #welcome(client: Client, context: ListenerContext): void {
+  #welcome(proxy: Proxy, context: ListenerContext, socket: Socket): void {
+    if (context.settings.mode === 'icap') {
+      const peer = new IcapPeer(proxy, context, socket)
+      const full = context.admit(peer)
+      this.#tasks.add(full === '' ? serveIcap(peer, this.#record) : turnAwayIcap(peer, full, this.#record))
+      return
+    }
+    const client = new Client(proxy, context, socket)
     const full = context.admit(client)
     this.#tasks.add(full === '' ? converse(client, this.#record) : turnAway(client, full, this.#record))
   }
