@@ -40,14 +40,57 @@ interface Layout {
   /** Least contrast there is between a text, or the picture, and what is behind it. */
   readonly contrast: number
   readonly pictureContrast: number
-  readonly card: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number }
+  readonly card: Box
   readonly colours: { readonly page: string; readonly card: string; readonly mark: string }
+}
+
+interface Box {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+interface PageElement {
+  readonly localName: string
+  readonly lang: string
+  readonly parentElement: PageElement | null
+  readonly children: Iterable<PageElement>
+  readonly clientWidth: number
+  readonly scrollWidth: number
+  closest(selector: string): PageElement | null
+  contains(node: PageText): boolean
+  getBoundingClientRect(): Box
+}
+
+interface PageText {
+  readonly nodeValue: string
+  readonly parentElement: PageElement
+}
+
+/** As much of a browser's page as is looked at. */
+interface Page {
+  readonly document: {
+    readonly title: string
+    readonly body: PageElement
+    readonly documentElement: PageElement
+    querySelector(selector: string): PageElement | null
+    querySelectorAll(selector: string): Iterable<PageElement>
+    createRange(): { selectNodeContents(node: PageText): void; getClientRects(): Iterable<Box> }
+    createTreeWalker(root: PageElement, show: number): { nextNode(): PageText | null; readonly currentNode: PageText }
+  }
+  readonly NodeFilter: { readonly SHOW_TEXT: number }
+  getComputedStyle(element: PageElement): {
+    readonly color: string
+    readonly backgroundColor: string
+    readonly fontSize: string
+    readonly stroke: string
+  }
 }
 
 /** In the page. Contrast as WCAG 2.2 has it (1.4.3: 4.5 for text; 1.4.11: 3 for what is drawn). */
 function lookAround(): Layout {
-  // deno-lint-ignore no-explicit-any
-  const { document, getComputedStyle, NodeFilter } = globalThis as any
+  const { document, getComputedStyle, NodeFilter } = globalThis as unknown as Page
   const numbers = (colour: string) => (colour.match(/[0-9.]+/g) ?? []).map(Number)
   const luminance = (colour: string) => {
     const [r, g, b] = numbers(colour).map((value) => {
@@ -60,9 +103,8 @@ function lookAround(): Layout {
     const [dark, light] = [luminance(a), luminance(b)].sort((one, other) => one - other)
     return (light + 0.05) / (dark + 0.05)
   }
-  // deno-lint-ignore no-explicit-any
-  const behind = (element: any): string => {
-    for (let at = element; at !== null; at = at.parentElement) {
+  const behind = (element: PageElement): string => {
+    for (let at: PageElement | null = element; at !== null; at = at.parentElement) {
       const colour: string = getComputedStyle(at).backgroundColor
       if (numbers(colour)[3] !== 0) return colour
     }
@@ -71,7 +113,7 @@ function lookAround(): Layout {
   const hex = (colour: string) =>
     `#${numbers(colour).slice(0, 3).map((value) => value.toString(16).padStart(2, '0')).join('')}`
 
-  const main = document.querySelector('main')
+  const main = document.querySelector('main')!
   const box = main.getBoundingClientRect()
   const width: number = document.documentElement.clientWidth
   const faults: string[] = []
@@ -102,10 +144,8 @@ function lookAround(): Layout {
   return {
     language: document.documentElement.lang,
     title: document.title,
-    // deno-lint-ignore no-explicit-any
-    headings: [...document.querySelectorAll('h1, h2, h3')].map((one: any) => one.localName),
-    // deno-lint-ignore no-explicit-any
-    landmarks: [...document.body.children].map((one: any) => one.localName),
+    headings: [...document.querySelectorAll('h1, h2, h3')].map(({ localName }) => localName),
+    landmarks: [...document.body.children].map(({ localName }) => localName),
     width: document.documentElement.scrollWidth,
     faults,
     texts,
