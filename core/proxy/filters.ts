@@ -1,8 +1,8 @@
 /** The classifiers of a configuration, opened: what they need is read, and each listener gets its chain. */
 
-import type { ListenerSettings, Settings } from '../config/settings.ts'
+import type { HelperSettings, ListenerSettings, Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
-import type { Classifier } from '../flow/classifier.ts'
+import { type Helper, openHelper } from '../flow/classifiers.ts'
 import { IcapService } from '../flow/icap_client.ts'
 import { ListFailure, Lists } from '../flow/lists.ts'
 import type { Resolver } from '../flow/resolver.ts'
@@ -11,6 +11,7 @@ import { ruleName } from '../filter/actions.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
+import { LogFormatError } from '../squid/logformat.ts'
 import { RequestService, ResponseServices } from './adapt.ts'
 import { Chain, type Member } from './chain.ts'
 import { logger } from './diagnostics.ts'
@@ -28,7 +29,7 @@ export class Filters {
   readonly lists: Lists
   readonly #proxy: Proxy
   readonly #book: RuleBook
-  readonly #classifiers = new Map<string, Classifier>()
+  readonly #helpers = new Map<string, Helper>()
   readonly #services = new Map<string, IcapService>()
 
   private constructor(proxy: Proxy, rules: Rules, lists: Lists) {
@@ -45,10 +46,19 @@ export class Filters {
     const lists = new Lists(
       proxy.runtime,
       settings.list,
-      (list, words) => log.warning('list {list}: {words}', { list, words }),
+      (list, words, grave) => {
+        if (grave) log.warning('list {list}: {words}', { list, words })
+        else log.info('list {list}: {words}', { list, words })
+      },
     )
     await started(lists)
     const filters = new Filters(proxy, compileRules(settings.rule, lists, files), lists)
+    try {
+      for (const one of settings.helper) filters.#helpers.set(one.name, await opened(proxy.runtime, one))
+    } catch (error) {
+      filters.close()
+      throw error
+    }
     for (const one of settings.icap) filters.#services.set(one.name, new IcapService(proxy, one))
     proxy.statistics.filters = () => filters.#snapshot()
     return filters
@@ -78,7 +88,7 @@ export class Filters {
 
   close(): void {
     this.lists.close()
-    for (const classifier of this.#classifiers.values()) classifier.close()
+    for (const helper of this.#helpers.values()) helper.close()
     for (const service of this.#services.values()) service.close()
   }
 
@@ -86,7 +96,7 @@ export class Filters {
     if (name === RULES) return { kind: 'rules', name, rules: this.#book }
     const service = this.#services.get(name)
     if (service !== undefined) return { kind: 'adapter', name, adapter: new RequestService(service) }
-    const classifier = this.#classifiers.get(name)
+    const classifier = this.#helpers.get(name)
     if (classifier === undefined) throw new Error(`"${name}" passed validation and is no classifier`)
     return { kind: 'classifier', name, classifier }
   }
@@ -101,9 +111,27 @@ export class Filters {
       return counted
     }
     const lists = this.lists.statistics
+    const helpers = [...this.#helpers.values()].map(({ name, statistics, cache }) => ({ name, ...statistics, cache }))
     return {
       filter_rules_total: named(hits, false),
       filter_report_only_total: named(reports, true),
+      helper_children: by(helpers, ({ children }) => children),
+      helper_children_busy: by(helpers, ({ busy }) => busy),
+      helper_waiting: by(helpers, ({ waiting }) => waiting),
+      helper_asked: by(helpers, ({ asked }) => asked),
+      helper_questions_total: by(helpers, ({ questions }) => questions),
+      helper_answers_total: by(helpers, ({ answers }) => answers),
+      helper_answer_seconds_total: by(helpers, ({ answer_time }) => answer_time / 1000),
+      helper_unanswered_total: Object.fromEntries(
+        helpers.map(({ name, timeouts, full, broken }) => [name, { timeout: timeouts, full, broken }]),
+      ),
+      helper_retries_total: by(helpers, ({ retries }) => retries),
+      helper_starts_total: by(helpers, ({ starts }) => starts),
+      helper_ends_total: Object.fromEntries(
+        helpers.map(({ name, deaths, kills }) => [name, { died: deaths, killed: kills }]),
+      ),
+      helper_kept_answers: by(helpers, ({ cache }) => cache?.entries ?? 0),
+      helper_kept_hits_total: by(helpers, ({ cache }) => cache?.hits ?? 0),
       list_entries: by(lists, ({ entries }) => entries),
       list_memory_bytes: by(lists, ({ memory }) => memory),
       list_loads_total: by(lists, ({ loads }) => loads),
@@ -115,6 +143,21 @@ export class Filters {
 
 function by<T extends { readonly name: string }>(all: readonly T[], value: (one: T) => number): Counted {
   return Object.fromEntries(all.map((one) => [one.name, value(one)]))
+}
+
+/** @throws StartFailure */
+async function opened(runtime: Runtime, settings: HelperSettings): Promise<Helper> {
+  const { name, folder } = settings
+  try {
+    return await openHelper(runtime, settings, logger('filter'))
+  } catch (error) {
+    if (error instanceof LogFormatError) {
+      throw new StartFailure(EXIT.configuration, `helper.${name}.extras: ${error.message}`)
+    }
+    if (!(error instanceof SystemFailure)) throw error
+    const words = `helper.${name}.folder: ${folder} cannot be read (${error.message}); give a folder this user may read`
+    throw new StartFailure(error.code === 'denied' ? EXIT.no_permission : EXIT.no_input, words)
+  }
 }
 
 /** @throws StartFailure */
