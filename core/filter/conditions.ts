@@ -142,14 +142,18 @@ function header(name: string, texts: Texts): Condition {
 
 function inLists(names: Texts, lists: Lists): Condition {
   const holds = (asked: Asked) => {
+    let truth: Truth = NO
     for (let i = 0; i < names.length; i++) {
       const list = lists.find(names[i])
       const found = list === null ? null : list.matches(asked.subject)
-      if (found === null) continue
+      if (found === null) {
+        if (asked.subject.addresses === null && list !== null && list.byAddress === true) truth = UNKNOWN
+        continue
+      }
       asked.category = list!.byCategory === true ? found : names[i]
       return YES
     }
-    return NO
+    return truth
   }
   const found = ({ subject }: Asked) => {
     const missing = names.filter((name) => lists.find(name) === null)

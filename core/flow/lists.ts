@@ -36,8 +36,8 @@ export interface ListStatistics {
   readonly took: number
 }
 
-/** Words about a list, for the log. */
-export type ListReport = (name: string, words: string) => void
+/** Words about a list, for the log. `grave`: somebody should do something about it. */
+export type ListReport = (name: string, words: string, grave: boolean) => void
 
 /** @throws ListFailure */
 export function loadList(runtime: Runtime, settings: ListSettings): Promise<LoadedList> {
@@ -187,7 +187,9 @@ export class Lists implements ListsByName {
       } catch (error) {
         if (!(error instanceof ListFailure)) throw error
         kept.failures++
-        if (error.message !== kept.said) this.#report(kept.settings.name, `${error.message}; the old list is kept`)
+        if (error.message !== kept.said) {
+          this.#report(kept.settings.name, `${error.message}; the old list is kept`, true)
+        }
         kept.said = error.message
       }
     }
@@ -240,7 +242,7 @@ export class Lists implements ListsByName {
     kept.loads++
     kept.loaded = clock.date()
     kept.took = clock.now() - began
-    for (const problem of problems) this.#report(kept.settings.name, problem)
-    this.#report(kept.settings.name, `${entries} entries read in ${Math.round(kept.took)} ms`)
+    for (const problem of problems) this.#report(kept.settings.name, problem, true)
+    this.#report(kept.settings.name, `${entries} entries read in ${Math.round(kept.took)} ms`, false)
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AdblockPart } from '../../core/filter/adblock_part.ts'
-import { subjectOf } from './subjects.ts'
+import { subjectOf } from './subject.ts'
 
 const encoder = new TextEncoder()
 
@@ -16,7 +16,7 @@ function partOf(rules: readonly string[]): AdblockPart {
 /** The rule that a request is found by; empty: none. */
 function found(rules: readonly string[], url: string, referer?: string): string {
   const part = partOf(rules)
-  return part.find(subjectOf(url, referer === undefined ? {} : { referer })) < 0 ? '' : part.entry
+  return part.find(subjectOf(url, referer === undefined ? {} : { fields: { Referer: referer } })) < 0 ? '' : part.entry
 }
 
 describe('an Adblock rule', () => {

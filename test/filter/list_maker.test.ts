@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { NoText } from '../../core/filter/list_lines.ts'
 import { type ListFile, ListMaker, type MadeList } from '../../core/filter/list_maker.ts'
 import { LIST_LINE_SIZE } from '../../core/limits.ts'
-import { subjectOf } from './subjects.ts'
+import { subjectOf } from './subject.ts'
+import { deny } from './table.ts'
 
 const encoder = new TextEncoder()
 
@@ -226,6 +227,19 @@ describe('a list of networks', () => {
     expect(list.matches(subjectOf('http://example.com/', { addresses: ['203.0.114.1', address] }))).toBe(network)
   })
 
+  it('keeps a rule waiting for the addresses of the destination, where they matter', () => {
+    const names = make([{ kind: 'domains', text: 'a.test' }]).list
+    const lists = { find: (name: string) => name === 'work' ? list : names }
+    const kinds = (condition: string) =>
+      [null, [], ['10.1.1.1']].map((addresses) =>
+        deny(condition, lists).judge(subjectOf('http://a.test/', { addresses })).kind
+      )
+    expect(kinds('list = "work"')).toEqual(['needs-address', 'undecided', 'decided'])
+    expect(kinds('list = ["work", "ads"]')).toEqual(['decided', 'decided', 'decided'])
+    expect(kinds('list = "ads"')).toEqual(['decided', 'decided', 'decided'])
+    expect(kinds('not = { list = "work" }')).toEqual(['needs-address', 'decided', 'undecided'])
+  })
+
   it('says what is wrong, and that addresses count', () => {
     expect(problems).toEqual([
       'f0:9: "10.0.0.0/33" is no network',
@@ -314,7 +328,9 @@ describe('a list of squidGuard', () => {
       fc.property(fc.array(url, { maxLength: 20 }), fc.array(url, { maxLength: 20 }), (entries, urls) => {
         const lines = entries.map(([host, rest]) => `${host}/${rest}`)
         const { list } = make([{ kind: 'urls', text: lines.join('\n') }])
-        const model = lines.map((line) => line.replace(/^www\./, '').replace(/^([^?]*)\?$/, '$1').replace(/^([^/]*)\/$/, '$1'))
+        const model = lines.map((line) =>
+          line.replace(/^www\./, '').replace(/^([^?]*)\?$/, '$1').replace(/^([^/]*)\/$/, '$1')
+        )
         for (const [host, rest] of urls) {
           const whole = `${host}/${rest}`.replace(/^([^?]*)\?$/, '$1')
           const bare = whole.replace(/^www\./, '')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ListSettings } from '../../core/config/settings.ts'
 import { ListFailure, Lists, loadList } from '../../core/flow/lists.ts'
 import { LIST_CHECK } from '../../core/limits.ts'
-import { subjectOf } from '../filter/subjects.ts'
+import { subjectOf } from '../filter/subject.ts'
 import { Machine, settle } from '../memory/machine.ts'
 
 const settingsOf = (more: Partial<ListSettings>): ListSettings => {
