@@ -140,26 +140,31 @@ function workersTable(workers: readonly WorkerView[]): Table {
   }
 }
 
-/** What the filter counts, and what it consists of: a table for what is kept by two labels, and one for each label of what is kept by that. */
+/**
+ * What the filter counts, and what it consists of. For each label in turn a table of what is kept by that alone, and one for
+ * each metric that is kept by another label too.
+ */
 function filterTables(total: Snapshot): readonly Table[] {
-  const tables: Table[] = []
-  const byLabel = new Map<string, MetricName[]>()
+  const byLabel = new Map<string, { readonly alone: MetricName[]; readonly pairs: MetricName[] }>()
   for (const name of Object.keys(METRICS) as MetricName[]) {
-    if (!FILTERING.test(name)) continue
     const { labels }: Metric = METRICS[name]
-    if (labels.length === 2) tables.push(matrix(labels, tree(total[name])))
-    else if (labels.length === 1) byLabel.set(labels[0], [...byLabel.get(labels[0]) ?? [], name])
+    if (!FILTERING.test(name) || labels.length === 0) continue
+    let names = byLabel.get(labels[0])
+    if (names === undefined) byLabel.set(labels[0], names = { alone: [], pairs: [] })
+    names[labels.length === 1 ? 'alone' : 'pairs'].push(name)
   }
-  for (const [label, names] of byLabel) tables.push(columns(label, names, total))
-  return tables
+  return [...byLabel].flatMap(([label, { alone, pairs }]) => [
+    columns(label, alone, total),
+    ...pairs.map((name) => matrix(name, label, tree(total[name]))),
+  ])
 }
 
 /** A row for each value of the first label, a column for each of the second that there is any of. */
-function matrix([label, other]: readonly string[], counted: Tree): Table {
+function matrix(name: MetricName, label: string, counted: Tree): Table {
   const heads = [...new Set(Object.values(counted).flatMap((row) => Object.keys(tree(row))))]
     .filter((head) => Object.values(counted).some((row) => totalOf(tree(row)[head]) > 0))
   return {
-    caption: `${capital(plural(other))} by ${label}`,
+    caption: `${capital(headOf(name, label))} by ${label}`,
     heads: [label, ...heads.map(escapeHtml)],
     rows: heads.length === 0 ? [] : most(Object.keys(counted), (value) => totalOf(counted[value])).map((value) => [
       escapeHtml(value),

@@ -204,6 +204,23 @@ describe('/', () => {
     ])
   })
 
+  it('shows the helpers, and what became of their questions', async () => {
+    const overview = new FakeOverview()
+    overview.next = {
+      helper_children: { guard: 3, other: 1 },
+      helper_questions_total: { guard: 12_345 },
+      helper_answer_seconds_total: { guard: 1.23456 },
+      helper_unanswered_total: { guard: { late: 2, full: 0 } },
+    }
+    const html = await page(overview)
+    const [heads, ...rows] = table(html, 'Helpers').map((row) => row.split(' | '))
+    const cell = (row: number, head: string) => rows[row][heads.indexOf(head)]
+    expect(rows.map(([name]) => name)).toEqual(['guard', 'other'])
+    expect([cell(0, 'children'), cell(1, 'children'), cell(0, 'questions')]).toEqual(['3', '1', '12,345'])
+    expect([cell(0, 'answer seconds'), cell(1, 'answer seconds')]).toEqual(['1.234', '0'])
+    expect(table(html, 'Unanswered by helper')).toEqual(['helper | late', 'guard | 2'])
+  })
+
   it('shows names as text, whatever is in them; metrics too', async () => {
     const overview = new FakeOverview()
     const name = '<b>"x"\\y\n\x1b[2J</b>'
