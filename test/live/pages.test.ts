@@ -13,6 +13,7 @@ import { LANGUAGES } from '../../core/proxy/page_languages/all.ts'
 import { Pages } from '../../core/proxy/pages.ts'
 import { FakeOverview, STARTED } from '../control/overview.ts'
 import { Browser, type Screen } from './browser.ts'
+import { ControlClient, WATCHED } from './control.ts'
 import { curl, freePort, lacking, newFolder } from './peers.ts'
 import { readPng } from './png.ts'
 import { Program } from './program.ts'
@@ -432,8 +433,9 @@ test.skipIf(noCurl !== '')(`a list is the category on the page, and its page is 
   await using program = await Program.start({
     listener: { http: { filter: ['rules'] } },
     list: { games: { file: join(folder, 'games.txt'), format: 'domains' } },
-    rule: [{ list: ['games'], do: 'deny' }],
+    rule: [{ name: 'no <games>', list: ['games'], do: 'deny' }],
     http: { pages: folder },
+    admin: WATCHED,
   })
   const ask = (...words: string[]) =>
     curl('-x', `http://127.0.0.1:${program.port()}`, ...words, 'http://www.games.example/')
@@ -441,6 +443,14 @@ test.skipIf(noCurl !== '')(`a list is the category on the page, and its page is 
   expect(JSON.parse((await ask('-H', 'Accept: application/json')).output.toString())).toMatchObject({
     category: 'games',
   })
+  // And the operator sees it.
+  const index = (await (await ControlClient.of(program)).ask('/')).body.toString()
+  const row = (...cells: string[]) =>
+    cells.map((cell, i) => i === 0 ? `<th scope="row">${cell}</th>` : `<td>${cell}</td>`).join('')
+  expect(index).toContain(row('rules', '2'))
+  expect(index).toContain(row('no &lt;games&gt;', '2', '0'))
+  expect(index).toContain(row('games', '2'))
+  expect(index).toContain(row('games', '1'))
 })
 
 describe.skipIf(noCurl !== '')(`pages of one’s own: curl${noCurl}`, () => {
