@@ -137,9 +137,10 @@ export const TLS_HELLO_SIZE = 65_536
 export const TLS_IDLE_RECORDS = 32
 /**
  * How long the first byte of a ClientHello is waited for, ms, after which the client is taken for one that lets the server
- * speak first; and how long all of it may take.
+ * speak first: a client far away over a bad line takes two seconds, and SSH should not have to wait for many. And how long
+ * all of it may take.
  */
-export const PEEK_SILENCE = 2_000
+export const PEEK_SILENCE = 3_000
 export const PEEK_TIME = 10_000
 
 // Lists

@@ -11,14 +11,16 @@ import { SystemFailure } from '../runtime.ts'
 
 type Pull = Promise<IteratorResult<Uint8Array, void>>
 
+const NOTHING: Uint8Array = new Uint8Array(0)
+
 /** A tunnel has one deadline, whoever is waited for. */
 function patient(): void {}
 
 /** One end of a tunnel as it is when the tunnel begins. */
 export interface TunnelEnd {
   readonly socket: Socket
-  /** Bytes that came from this end already, for the other. */
-  readonly rest: Uint8Array
+  /** Bytes that came from this end already, for the other; forgotten once they are sent. */
+  rest: Uint8Array
   /** A pull that is under way already. */
   readonly pull: Pull | null
 }
@@ -47,6 +49,7 @@ export async function tunnel(
         if (up) totals.up += from.rest.length
         else totals.down += from.rest.length
         await to.write(from.rest)
+        from.rest = NOTHING
       }
       let pull = from.pull
       let unseen = false

@@ -105,12 +105,12 @@ async function carry(
   connection.tunnel = totals
   proxy.statistics.tunnel(status)
   const late = peek !== null && peek.silent ? peek.later((facts) => judgeLate(client, connection, facts)) : null
-  peek?.handOver()
+  const kept = peek?.handOver()
   const here = messages.detach()
   const there = connection.messages.detach()
   let patience = tunnel_timeout
   const broken = await tunnel(
-    { socket: client.socket, rest: peek?.bytes ?? here.rest, pull: late ?? here.pull },
+    { socket: client.socket, rest: kept ?? here.rest, pull: late ?? here.pull },
     { socket: connection.socket, rest: there.rest, pull: there.pull },
     totals,
     (ended) => {

@@ -27,7 +27,7 @@ export class Peek {
   readonly #messages: Messages
   readonly #reader = new HelloReader()
   /** All that has come. */
-  readonly #kept = new ByteWriter(0)
+  #kept = new ByteWriter(0)
   /** Of that, what came since the parser had the last word. */
   #pulled = 0
   #silent = false
@@ -40,11 +40,6 @@ export class Peek {
 
   get facts(): TlsFacts {
     return this.#reader.facts
-  }
-
-  /** What has come, to be sent on. */
-  get bytes(): Uint8Array {
-    return this.#kept.bytes.subarray(0, this.#kept.length)
   }
 
   /** The client lets the server speak first: what it says then is still to be looked at, with {@link later}. */
@@ -95,16 +90,18 @@ export class Peek {
   async later(judge: (facts: TlsFacts) => Promise<boolean>): Promise<Pulled> {
     this.#silent = false
     while (await this.#read() === 'more');
-    const { bytes } = this
-    this.handOver()
+    const bytes = this.handOver()
     if (bytes.length === 0 || (this.facts.tls && !await judge(this.facts))) return { done: true, value: undefined }
     return { done: false, value: bytes }
   }
 
-  /** It goes on as a tunnel, which counts what passes. */
-  handOver(): void {
+  /** What has come, for the tunnel, which sends and counts it. Here it is forgotten: a tunnel may last for days. */
+  handOver(): Uint8Array {
+    const { bytes, length } = this.#kept
+    this.#kept = new ByteWriter(0)
     this.#messages.received -= this.#pulled
     this.#pulled = 0
+    return bytes.subarray(0, length)
   }
 
   #take(bytes: Uint8Array): 'more' | 'done' {
