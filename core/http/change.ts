@@ -27,7 +27,7 @@ const VERSION = toBytes(' HTTP/1.')
 const LINE_END = toBytes('\r\n')
 
 /** Larger than the head that came may be: rules add to heads that are at their limit. */
-const LIMITS = { ...HEAD_LIMITS, size: 2 * HEAD_LIMITS.size, looseTargets: true }
+const LIMITS = { ...HEAD_LIMITS, size: 2 * HEAD_LIMITS.size, looseTargets: true, repeatedLength: true }
 
 /** A head that belongs to nobody's connection. */
 export interface OwnHead {

@@ -5,7 +5,7 @@
  */
 
 import { all, COMMA, equalsIgnoreCase, parseDecimal, sameIgnoreCase, TOKEN } from '../bytes/ascii.ts'
-import { Failure } from '../failure.ts'
+import { Failure, type FailureCode } from '../failure.ts'
 import { CONNECTION_OPTIONS } from '../limits.ts'
 import { END_TO_END, FIELD, HOP_BY_HOP } from './fields.ts'
 import type { Head } from './head.ts'
@@ -139,13 +139,16 @@ function has(head: Head, index: number, member: string): boolean {
   return false
 }
 
-/** Judge the head of a request; throws bad-host, bad-framing, coding-unknown, expectation-failed, bad-request. */
-export function judgeRequest(head: Head): void {
+/**
+ * Judge the head of a request; throws bad-host, bad-framing, coding-unknown, expectation-failed, bad-request. `repeats`:
+ * Content-Length may be there several times over, saying the same: see HeadLimits.
+ */
+export function judgeRequest(head: Head, repeats = false): void {
   collect(head, 'bad-request')
   // RFC 9112 3.2: one Host line, which only HTTP/1.0 may leave out. Its value is parseTarget's matter.
   if (hosts > 1) throw new Failure('bad-host', 'more than one Host field')
   if (hosts === 0 && head.minor === 1) throw new Failure('bad-host', 'no Host field')
-  frameRequest(head)
+  frameRequest(head, repeats)
 
   // A 1.0 client may have put keep-alive there for a proxy that passed it on unread: not when there was one (9112 C.2.2).
   head.persistent = !closes && (head.minor === 1 || (keeps && !via))
@@ -162,7 +165,7 @@ export function judgeRequest(head: Head): void {
   if (head.framing === 'none' || (head.framing === 'length' && head.length === 0)) head.expectContinue = false
 }
 
-function frameRequest(head: Head): void {
+function frameRequest(head: Head, repeats: boolean): void {
   const connect = head.isMethod('CONNECT')
   if (codings > 0) {
     if (connect) throw new Failure('bad-framing', 'CONNECT with Transfer-Encoding')
@@ -173,9 +176,13 @@ function frameRequest(head: Head): void {
     return
   }
   if (lengths === 0) return
-  if (lengths > 1) throw new Failure('bad-framing', 'more than one Content-Length')
+  if (lengths > 1 && !repeats) throw new Failure('bad-framing', 'more than one Content-Length')
   const length = lengthAt(head, firstLength)
   if (length < 0) throw new Failure('bad-framing', shown(head, firstLength))
+  if (lengths > 1) {
+    requireSame(head, length, 'bad-framing')
+    cutLengths(head, firstLength + 1)
+  }
   if (connect) {
     // RFC 9110 9.3.6: content of CONNECT has no meaning; a length of nothing says the same as none.
     if (length > 0) throw new Failure('bad-framing', 'CONNECT with a body')
@@ -184,6 +191,13 @@ function frameRequest(head: Head): void {
   }
   head.framing = 'length'
   head.length = length
+}
+
+function requireSame(head: Head, length: number, bad: FailureCode): void {
+  for (let i = head.find(FIELD['content-length'], firstLength + 1); i >= 0;) {
+    if (lengthAt(head, i) !== length) throw new Failure(bad, 'Content-Length fields that differ')
+    i = head.find(FIELD['content-length'], i + 1)
+  }
 }
 
 const lengthAt = (head: Head, index: number): number =>
@@ -240,10 +254,7 @@ export function judgeResponse(head: Head, answering: Answering): void {
   if (lengths > 0) {
     head.length = lengthAt(head, firstLength)
     if (head.length < 0) throw new Failure('bad-response', shown(head, firstLength))
-    for (let i = head.find(FIELD['content-length'], firstLength + 1); i >= 0;) {
-      if (lengthAt(head, i) !== head.length) throw new Failure('bad-response', 'Content-Length fields that differ')
-      i = head.find(FIELD['content-length'], i + 1)
-    }
+    requireSame(head, head.length, 'bad-response')
     cutLengths(head, firstLength + 1)
     if (!bodiless) head.framing = 'length'
     return

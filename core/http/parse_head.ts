@@ -44,6 +44,11 @@ export interface HeadLimits {
   readonly trailers?: number
   /** Let through what browsers leave raw in targets although RFC 3986 forbids it: ^ ` { | } and bytes above 0x7f. */
   readonly looseTargets?: boolean
+  /**
+   * A request may say its Content-Length more than once, if it is the same (RFC 9110 8.6): where that is no framing, and
+   * only the first is sent on.
+   */
+  readonly repeatedLength?: boolean
 }
 
 export const HEAD_LIMITS: HeadLimits = {

@@ -317,7 +317,7 @@ export class HttpParser {
   }
 
   #headIs(head: Head): MessageEvent {
-    if (this.#kind === 'request') judgeRequest(head)
+    if (this.#kind === 'request') judgeRequest(head, this.#limits.repeatedLength === true)
     else judgeResponse(head, this.#answering)
     switch (head.framing) {
       case 'length':

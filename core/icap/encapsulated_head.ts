@@ -12,8 +12,8 @@ import type { Head } from '../http/head.ts'
 import { HEAD_LIMITS } from '../http/parse_head.ts'
 import { HttpParser } from '../http/parser.ts'
 
-/** What was let in through a listener is let through here, too. */
-const LIMITS = { ...HEAD_LIMITS, looseTargets: true }
+/** What was let in through a listener is let through here, too. c-icap's client says Content-Length twice. */
+const LIMITS = { ...HEAD_LIMITS, looseTargets: true, repeatedLength: true }
 const LINE_END = toBytes('\r\n')
 
 /** @throws Failure as the parser does, and bad-request for what goes on after the head. */
