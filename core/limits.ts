@@ -131,8 +131,11 @@ export const ICAP_BACKOFF_MAX = 30_000
 
 /** A record, bytes (RFC 8446 5.1). */
 export const TLS_RECORD_SIZE = 16_384
-/** A ClientHello with its record headers: browsers send 0.2 to 4 KB, Go's servers take no more than this. */
-export const TLS_HELLO_SIZE = 65_536
+/**
+ * A ClientHello with its record headers: browsers send 0.2 to 4 KB, and BoringSSL's servers take 16 KB. OpenSSL's take more, so
+ * that a larger one is not passed on as what it is not.
+ */
+export const TLS_HELLO_SIZE = 32_768
 /** Records before a ClientHello that servers pass over: OpenSSL takes 32 empty ones, BoringSSL warnings besides. */
 export const TLS_IDLE_RECORDS = 32
 /**
@@ -189,6 +192,8 @@ export const HELPER_PATIENCE = 250
 export const HELPER_SHRINK = 10_000
 /** A child that lived for less than this, ms, was hardly started: the next one waits a little. */
 export const HELPER_YOUNG = 5_000
+/** Unless it has answered so many questions: that took our processor as long as its start. Some end by themselves then. */
+export const HELPER_WORTH = 100
 /** How long that is at first, ms, doubled each time up to the other: a program that cannot run must not keep a core busy. */
 export const HELPER_BACKOFF = 100
 export const HELPER_BACKOFF_MAX = 10_000

@@ -22,6 +22,7 @@ import {
   HELPER_GROWTH,
   HELPER_PATIENCE,
   HELPER_SHRINK,
+  HELPER_WORTH,
   HELPER_YOUNG,
 } from '../limits.ts'
 import type { Child, Clock, Runtime } from '../runtime.ts'
@@ -268,7 +269,7 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
   /** Give a child what waits, as much as it may have. */
   #feed(child: HelperChild<Q, A>, now: number): void {
     // There is no time to answer what is nearly over: who comes next would be late, too.
-    const least = now + Math.min(this.#usual, this.#settings.timeout / 4)
+    const least = now + Math.min(this.#usual, this.#settings.timeout / 2)
     while (child.asked.size < this.#room && child.late === 0 && !child.finished) {
       const asked = this.#waiting.first
       if (asked === null) return
@@ -445,7 +446,7 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
     if (at !== -1) this.#children.splice(at, 1)
     if (child.killed) this.#counts.kills++
     else this.#counts.deaths++
-    if (now - child.since < HELPER_YOUNG) this.#slowDown(now)
+    if (now - child.since < HELPER_YOUNG && child.answers < HELPER_WORTH) this.#slowDown(now)
     else this.#failures = 0
     this.#load -= child.asked.size
     const left = [...child.asked.values()]
