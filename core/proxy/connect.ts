@@ -8,12 +8,11 @@ import { isUpgradeAnswer, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import type { Target } from '../http/target.ts'
 import { HALF_CLOSED_TIME } from '../limits.ts'
-import type { TlsFacts } from '../filter/subject.ts'
 import type { Client } from './client.ts'
 import { type Ending, failureOfDeny } from './obey.ts'
 import { Peek, REFUSED_NAME } from './peek.ts'
 import { reachOne } from './reach.ts'
-import { review } from './review.ts'
+import { type Review, review } from './review.ts'
 import { routeConnect } from './route.ts'
 
 /** No field follows: whatever framing one suggested, it would be of no message (RFC 9110 9.3.6). */
@@ -33,7 +32,7 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
     peek = new Peek(client)
     await peek.look()
     client.wait('decide', 0)
-    const said = await review(client, peek.facts)
+    const said = await judge(client, peek)
     if (client.late !== null) throw client.late
     if (said.kind !== 'forward') {
       await refuseTunnel(client, said, peek.facts.tls)
@@ -79,6 +78,12 @@ async function opened(client: Client, status: number): Promise<void> {
   await outbox.flush()
 }
 
+/** @throws Failure denied, and as {@link review} does. */
+async function judge(client: Client, peek: Peek): Promise<Review> {
+  if (peek.tooLarge) throw new Failure('denied', 'the ClientHello is too large')
+  return await review(client, peek.facts)
+}
+
 /** A tunnel that was opened is not to be: said in the words of TLS, where that is what the client speaks. */
 async function refuseTunnel(client: Client, said: Ending, tls: boolean): Promise<void> {
   const { record, outbox, listener } = client
@@ -104,7 +109,7 @@ async function carry(
   client.tunnel = totals
   connection.tunnel = totals
   proxy.statistics.tunnel(status)
-  const late = peek !== null && peek.silent ? peek.later((facts) => judgeLate(client, connection, facts)) : null
+  const late = peek !== null && peek.silent ? peek.later(() => judgeLate(client, connection, peek)) : null
   const kept = peek?.handOver()
   const here = messages.detach()
   const there = connection.messages.detach()
@@ -125,10 +130,10 @@ async function carry(
 }
 
 /** As before the tunnel began, but that it cannot lead elsewhere any more. @returns false: nothing of it goes on. */
-async function judgeLate(client: Client, connection: OriginConnection, facts: TlsFacts): Promise<boolean> {
+async function judgeLate(client: Client, connection: OriginConnection, peek: Peek): Promise<boolean> {
   const { record } = client
   try {
-    const said = await review(client, facts)
+    const said = await judge(client, peek)
     if (said.kind === 'forward' && said.dial === null) return true
     record.failure = said.kind === 'deny' ? failureOfDeny(said).code : 'denied'
   } catch (error) {

@@ -42,6 +42,11 @@ export class Peek {
     return this.#reader.facts
   }
 
+  /** It is a ClientHello that nobody can judge. */
+  get tooLarge(): boolean {
+    return this.#reader.tooLarge
+  }
+
   /** The client lets the server speak first: what it says then is still to be looked at, with {@link later}. */
   get silent(): boolean {
     return this.#silent
@@ -87,11 +92,12 @@ export class Peek {
    * After silence: the first bytes that the client sends after all, or its end, as a pull of the socket would give them; once
    * they are judged where they are a ClientHello. `judge`: false for what is not to be sent on, which looks like the end.
    */
-  async later(judge: (facts: TlsFacts) => Promise<boolean>): Promise<Pulled> {
+  async later(judge: () => Promise<boolean>): Promise<Pulled> {
     this.#silent = false
     while (await this.#read() === 'more');
     const bytes = this.handOver()
-    if (bytes.length === 0 || (this.facts.tls && !await judge(this.facts))) return { done: true, value: undefined }
+    const asks = this.facts.tls || this.tooLarge
+    if (bytes.length === 0 || (asks && !await judge())) return { done: true, value: undefined }
     return { done: false, value: bytes }
   }
 

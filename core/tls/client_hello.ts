@@ -61,6 +61,8 @@ export class HelloReader {
   facts: HelloFacts = NOT_TLS
   /** Bytes that were looked at: what follows a ClientHello is not of it. */
   size = 0
+  /** It began as a ClientHello that is larger than anybody's: nobody knows what it says, and a server might. */
+  tooLarge = false
   #done = false
   readonly #header = new Uint8Array(RECORD_HEADER)
   #headerSize = 0
@@ -81,13 +83,18 @@ export class HelloReader {
       at = this.#left === 0 ? this.#readHeader(looked, at) : this.#readRecord(looked, at)
     }
     this.size += at
-    if (!this.#done && this.size === TLS_HELLO_SIZE) this.#finish(NOT_TLS)
+    if (!this.#done && this.size === TLS_HELLO_SIZE) this.#giveUp()
     return this.#done ? 'done' : 'more'
   }
 
   /** There will be no more bytes. */
   end(): void {
     if (!this.#done) this.#finish(NOT_TLS)
+  }
+
+  #giveUp(): void {
+    this.tooLarge = true
+    this.#finish(NOT_TLS)
   }
 
   #finish(facts: HelloFacts): void {
@@ -158,8 +165,9 @@ export class HelloReader {
   #announced(header: Uint8Array): void {
     const size = header[1] << 16 | header[2] << 8 | header[3]
     this.#needed = MESSAGE_HEADER + size
+    if (size === 0) this.#finish(NOT_TLS)
     // Before memory is spent on it.
-    if (size === 0 || this.#needed > TLS_HELLO_SIZE) this.#finish(NOT_TLS)
+    else if (this.#needed > TLS_HELLO_SIZE) this.#giveUp()
   }
 }
 

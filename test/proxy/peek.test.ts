@@ -194,6 +194,18 @@ describe('refused', () => {
     expect(seen).toMatchObject({ failure, result, reason, status: 200, bytesIn: CONNECT.length + bytes.length })
   })
 
+  test('a hello that is too large to judge, at once or after silence', async () => {
+    for (const silence of [0, PEEK_SILENCE + 1000]) {
+      const world = await peeking()
+      const [client, origin] = await inside(world)
+      await world.pass(silence)
+      await client.send('\x16\x03\x01\x40\0\x01\x01\0\0', 'x'.repeat(100))
+      expect(client.state).not.toBe('open')
+      expect(origin.text).toBe('')
+      expect((await over(world, client, origin)).failure).toBe('denied')
+    }
+  })
+
   test('together with the head', async () => {
     const world = await peeking()
     const [client, origin] = await world.asked(CONNECT + BLOCKED)

@@ -285,13 +285,26 @@ describe('no ClientHello', () => {
     expect(sized(TLS_HELLO_SIZE).length).toBe(TLS_HELLO_SIZE)
     expect(text(sized(TLS_HELLO_SIZE)).sni).toBe('a.example')
     expect(text(sized(TLS_HELLO_SIZE + 1))).toEqual(done(NOT_TLS))
+    expect(text(...sized(TLS_HELLO_SIZE + 1))).toEqual(done(NOT_TLS))
+    for (const [size, tooLarge] of [[TLS_HELLO_SIZE, false], [TLS_HELLO_SIZE + 1, true]] as const) {
+      const reader = new HelloReader()
+      reader.feed(bytesOf(sized(size)))
+      expect(reader.tooLarge).toBe(tooLarge)
+    }
   })
 
   test('bytes that never make one come to an end', () => {
     const reader = new HelloReader()
-    const piece = bytesOf(records('\x01' + number(60_000, 3), 4) + records('x'.repeat(100), 1))
+    const piece = bytesOf(records('\x01' + number(30_000, 3), 4) + records('x'.repeat(100), 1))
     let fed = 0
     while (reader.feed(piece) === 'more') expect(fed += piece.length).toBeLessThanOrEqual(TLS_HELLO_SIZE)
     expect(reader.facts).toEqual(NOT_TLS)
+    expect(reader.tooLarge).toBe(true)
+  })
+
+  test('a size that nobody has is given up at once', () => {
+    const reader = new HelloReader()
+    expect(reader.feed(bytesOf(record(`\x01${number(TLS_HELLO_SIZE, 3)}`)))).toBe('done')
+    expect(reader.tooLarge).toBe(true)
   })
 })
