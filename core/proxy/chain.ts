@@ -90,7 +90,7 @@ export class Chain {
       case 'permit':
         if (said.user !== undefined) petition.user = said.user
         // Who has nothing to say about it does not get the credit.
-        if (said.rule !== '' || said.reason !== '') note(petition, said)
+        if (said.rule !== '' || said.reason !== '' || said.category !== '') note(petition, said)
         return said.final ? FORWARD : null
       case 'rewrite': {
         // Of the rules only the one that spoke is not asked again: the book sees to it. An adapter has made its changes.
