@@ -4,6 +4,8 @@
 
 /** A head, start line and fields together. Squid's 64 KB; one less, so that offsets into a head fit 16 bits. */
 export const HEAD_SIZE = 65_535
+/** A header of the PROXY protocol, version 2. The largest part of one is a client's certificate, of a few KB. */
+export const PROXY_HEADER_SIZE = 16_384
 /** A request target. RFC 9110 4.1 asks for at least 8000; browsers and Squid go to 8192 and more. */
 export const TARGET_SIZE = 32_768
 /** Fields of one head. Browsers send 20, Apache accepts 100; the rest is abuse. */
