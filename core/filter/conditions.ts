@@ -236,7 +236,10 @@ const nothing = (): string => ''
 
 function not(conditions: RuleConditions, lists: Lists): Condition {
   const parts = compileConditions(conditions, lists)
+  const tls = asksTls(conditions)
   const holds = (asked: Asked): Truth => {
+    // Nothing is said about what was not looked at: else all is refused but a server name before there can be one.
+    if (tls && asked.subject.tls === null) return NO
     const { category } = asked
     const holds = allHold(parts, asked)
     // Where it was found is of no matter when the rule is about what is not found.

@@ -196,6 +196,15 @@ const ROWS: readonly Row[] = [
   ['sni_mismatch = true', [inside({ sni: 'b.example' })], [inside({ sni: 'a.example' }), inside({}), 'a.example:443']],
   ['sni_mismatch = false', [inside({ sni: 'a.example' }), inside({})], [inside({ sni: 'b.example' }), 'a.example:443']],
 
+  ['not = { sni = "b.example" }', [inside({ sni: 'c.example' }), inside({}), inside({ tls: false })], [
+    inside({ sni: 'b.example' }),
+    'a.example:443',
+    'http://a.example/',
+  ]],
+  ['not = { any = [{ tls = true }] }', [inside({ tls: false })], [inside({}), 'a.example:443']],
+  ['not = { not = { ech = true } }', [inside({ ech: true })], [inside({}), 'a.example:443']],
+  ['any = [{ not = { sni = "*" } }, { host = "z.test" }]', [inside({}), 'http://z.test/'], ['http://a.test/']],
+
   ['not = { host = "a.test" }', ['http://b.test/'], ['http://a.test/', 'http://x.a.test/']],
   ['not = { host = "a.test", method = "GET" }', ['http://b.test/', ['http://a.test/', { method: 'PUT' }]], [
     'http://a.test/',
