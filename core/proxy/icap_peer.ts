@@ -10,6 +10,7 @@ import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import type { Waits } from './client.ts'
 import { writeIcapFailure } from './icap_reply.ts'
+import { type Arrival, arrived } from './arrival.ts'
 import { addressOf, type Connected, type ListenerContext } from './listener.ts'
 import type { Petition } from './petition.ts'
 import type { Proxy } from './proxy.ts'
@@ -23,6 +24,7 @@ function nothing(): void {}
 export class IcapPeer implements Timed, Connected {
   readonly proxy: Proxy
   readonly listener: ListenerContext
+  readonly arrival: Arrival
   readonly socket: Socket
   readonly parser = new IcapParser('request')
   readonly outbox: Outbox
@@ -52,12 +54,13 @@ export class IcapPeer implements Timed, Connected {
   #pull: Promise<Pulled> | null = null
   readonly #left = (): void => this.giveUp(new Failure('client-left'))
 
-  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
+  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket, arrival = arrived(socket)) {
+    this.arrival = arrival
     this.proxy = proxy
     this.listener = listener
     this.socket = socket
     this.outbox = new Outbox(socket, 'client-left')
-    this.record.client = addressOf(socket)
+    this.record.client = addressOf(arrival)
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
   }
@@ -79,13 +82,18 @@ export class IcapPeer implements Timed, Connected {
     }
   }
 
+  /** The next bytes, on their way: those that were asked for already, to hear of an end. A rejection is the socket's own. */
+  pull(): Promise<Pulled> {
+    const pull = this.#pull ?? this.socket.next()
+    this.#pull = null
+    return pull
+  }
+
   /** Wait for more bytes. @throws Failure client-left, or what was missed */
   async refill(): Promise<void> {
     let pulled: Pulled
     try {
-      const pull = this.#pull ?? this.socket.next()
-      this.#pull = null
-      pulled = await pull
+      pulled = await this.pull()
     } catch (error) {
       this.reusable = false
       throw this.late ?? new Failure('client-left', machineWords(error))
@@ -118,10 +126,15 @@ export class IcapPeer implements Timed, Connected {
     const { proxy, record } = this
     this.#began = proxy.clock.now()
     record.reset(this.#began + proxy.epoch)
-    record.client = addressOf(this.socket)
+    record.client = addressOf(this.arrival)
     record.request = head
     this.late = null
     this.answered = false
+  }
+
+  /** From here on what is written is the answer. */
+  answering(): void {
+    this.answered = true
     this.#sentBefore = this.outbox.sent
   }
 
@@ -227,7 +240,7 @@ export class IcapPeer implements Timed, Connected {
   again(): boolean {
     this.petition?.release()
     this.petition = null
-    if (!this.reusable || this.ended) return false
+    if (!this.reusable || (this.ended && !this.parser.buffered)) return false
     this.late = null
     this.parser.restart()
     return true

@@ -20,7 +20,7 @@ function write(peer: IcapPeer, status: number, more: IcapFields, parts: Parts): 
   for (const [name, value] of more) fields.push([name, value])
   if (!reusable) fields.push(['Connection', 'close'])
   writeIcapResponse(outbox.writer, status, fields, parts)
-  peer.answered = true
+  peer.answering()
   outbox.chunked = parts.body !== 'null-body'
 }
 

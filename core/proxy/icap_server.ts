@@ -151,7 +151,7 @@ async function linger(peer: IcapPeer): Promise<void> {
       peer.socket.end()
     }
     while (!peer.ended) {
-      const pulled = await peer.socket.next()
+      const pulled = await peer.pull()
       if (pulled.done === true) return
     }
   } catch {
