@@ -4,6 +4,7 @@
  */
 
 import { latin1, toBytes } from '../bytes/ascii.ts'
+import { answerWords } from '../filter/answer_lines.ts'
 import type { Cause, Decision } from '../filter/decision.ts'
 import type { Asked } from './asked.ts'
 
@@ -46,10 +47,11 @@ export function respondWith(pages: Pages, name: string, comment: string, asked: 
     broken: false,
     reason: cause.reason === '' ? words : `${cause.reason} (${words})`,
   })
-  if (pages.folder === '') return deny(`the page ${name} is not sent: no folder of pages is configured`)
+  const called = answerWords(name)
+  if (pages.folder === '') return deny(`the page ${called} is not sent: no folder of pages is configured`)
   const path = below(pages.folder, name)
   const file = path === null ? undefined : pages.files.get(path)
-  if (path === null || file === undefined) return deny(`there is no page ${name} in ${pages.folder}`)
+  if (path === null || file === undefined) return deny(`there is no page ${called} in ${pages.folder}`)
   const type = TYPES[path.slice(path.lastIndexOf('.') + 1).toLowerCase()] ?? HTML
   const status = asked.method === 'CONNECT' ? 403 : 200
   const body = FILLED.test(type) ? fill(file, comment, asked, type === HTML) : file

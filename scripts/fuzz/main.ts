@@ -20,6 +20,7 @@ export interface FuzzTarget {
 /** Add a target by a line here; its module has the target as its default export. */
 const TARGETS: Readonly<Record<string, () => Promise<{ default: FuzzTarget }>>> = {
   dns: () => import('./dns.ts'),
+  helpers: () => import('./helpers.ts'),
   http: () => import('./http.ts'),
   llhttp: () => import('./llhttp.ts'),
   tls: () => import('./tls.ts'),
