@@ -18,6 +18,8 @@ export interface Helper extends Classifier {
   readonly statistics: HelperStatistics
   /** Of those whose answers are kept; `null`: they are not. */
   readonly cache: AnswerCacheStatistics | null
+  /** Settles when all children are gone, after {@link close}. */
+  finished(): Promise<void>
 }
 
 type HelperRuntime = Pick<Runtime, 'spawn' | 'clock' | 'files'>
@@ -54,6 +56,7 @@ function run<Q extends Question, A extends Answer>(
     name: pool.name,
     judge: (subject) => pool.judge(subject),
     close: () => pool.close(),
+    finished: () => pool.finished(),
     get statistics() {
       return pool.statistics
     },

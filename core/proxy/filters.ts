@@ -92,6 +92,11 @@ export class Filters {
     for (const service of this.#services.values()) service.close()
   }
 
+  /** Settles when the helpers’ children are gone, after {@link close}. */
+  async finished(): Promise<void> {
+    for (const helper of this.#helpers.values()) await helper.finished()
+  }
+
   #member(name: string): Member {
     if (name === RULES) return { kind: 'rules', name, rules: this.#book }
     const service = this.#services.get(name)
