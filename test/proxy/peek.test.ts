@@ -8,6 +8,7 @@ import { PEEK_SILENCE, PEEK_TIME } from '../../core/limits.ts'
 import { Chain, type Member } from '../../core/proxy/chain.ts'
 import { REFUSED_NAME } from '../../core/proxy/peek.ts'
 import { RuleBook } from '../../core/proxy/rule_book.ts'
+import { cut, randomOf } from '../../scripts/fuzz/random.ts'
 import { settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
 import { extension, hello, serverName } from '../tls/hello.ts'
@@ -46,6 +47,12 @@ name = "led"
 sni = ["led.test"]
 do = "intercept"
 to = "198.51.100.2:80"
+
+[[rule]]
+name = "told"
+sni = ["told.test"]
+do = "respond"
+text = "no"
 
 [[rule]]
 name = "mismatch"
@@ -176,6 +183,7 @@ describe('refused', () => {
       '',
     ],
     ['redirect', said(serverName('sent.test')), ALERT, '', 'TCP_REDIRECT', ''],
+    ['respond', said(serverName('told.test')), ALERT, '', 'NONE_NONE', ''],
     ['close', said(serverName('other.test')), '', '', 'TCP_MISS', ''],
   ])('%s: the origin gets nothing', async (kind, bytes, answer, failure, result, reason) => {
     // What is sent elsewhere has another name than CONNECT's.
@@ -383,4 +391,38 @@ describe('time', () => {
       expect((await over(world, origin)).failure).toBe('client-left')
     }
   })
+})
+
+test('whatever comes, in whatever pieces and however late: all of it goes on, or nothing', async () => {
+  const firsts: readonly (readonly [text: string, passes: boolean])[] = [
+    [SAME, true],
+    ['SSH-2.0-x\r\n', true],
+    ['\x16\x03\x01\0\x01\x02', true],
+    [BLOCKED, false],
+    [said(serverName('other.test')), false],
+    [said(serverName('led.test')).replace('led', 'no-'), false],
+  ]
+  const seen = { passed: 0, refused: 0 }
+  for (let seed = 0; seed < 150; seed++) {
+    const random = randomOf(seed)
+    const world = await peeking(RULES.replace('sni = ["told.test"]', 'sni = ["no-.test"]'))
+    const [first, passes] = random.pick(firsts)
+    const whole = first + 'and more of it'.repeat(random.below(3))
+    const pieces = cut(random, Uint8Array.from(whole, (character) => character.charCodeAt(0)))
+    const together = random.below(3) === 0 ? latin1(pieces.shift()!) : ''
+    const [client, origin] = await world.asked(CONNECT + together)
+    for (const piece of pieces) {
+      // Never so long that half a hello is given up.
+      if (random.below(4) === 0) await world.pass(random.below(PEEK_SILENCE))
+      if (client.state === 'open') await client.send(latin1(piece)).catch(() => undefined)
+    }
+    await settle()
+    seen[passes ? 'passed' : 'refused']++
+    if (passes) expect(origin.text, `${seed}`).toBe(whole)
+    else expect([origin.text, client.state === 'open'], `${seed}`).toEqual(['', false])
+    await client.close()
+    await origin.close()
+    expect(await world.leftovers(), `${seed}`).toEqual([])
+  }
+  expect(Math.min(seen.passed, seen.refused)).toBeGreaterThan(50)
 })
