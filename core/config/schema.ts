@@ -75,6 +75,18 @@ const listener = z.strictObject({
     'Make search engines and YouTube leave out what is not for children: by the address that is connected to, and by the ' +
       'query where it can be seen. A rule may say otherwise.',
   ),
+  proxy_protocol: option(
+    kind.choice('off', 'require'),
+    'off',
+    'Whether each connection begins with a header of the PROXY protocol (version 1 or 2), by which a load balancer in ' +
+      'front says who the client is. With "require" one that does not is closed.',
+  ),
+  proxy_protocol_from: option(
+    kind.list(kind.network, 'a list of networks', '["10.0.0.0/8"]'),
+    ['127.0.0.0/8', '::1/128'],
+    'Where such headers are taken from; a connection from elsewhere is closed. By default this machine alone: whoever may ' +
+      'send one may say who the client is.',
+  ),
   peek: option(
     kind.flag,
     false,

@@ -32,6 +32,10 @@ export interface ListenerSettings {
   /** The chain of classifiers, in order: `rules`, and names of helpers and ICAP services. */
   readonly filter: readonly string[]
   readonly safe_search: SafeSearchLevel
+  /** `require`: each connection begins with a header of the PROXY protocol, or is closed. */
+  readonly proxy_protocol: 'off' | 'require'
+  /** Networks that such headers are taken from. */
+  readonly proxy_protocol_from: readonly string[]
   /** Look at the ClientHello inside a tunnel, and filter by what it says. */
   readonly peek: boolean
 }

@@ -13,6 +13,7 @@ import { HttpParser } from '../http/parser.ts'
 import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
+import { type Arrival, arrived } from './arrival.ts'
 import { addressOf, type Connected, type ListenerContext } from './listener.ts'
 import type { Peek } from './peek.ts'
 import type { Petition, Petitioner } from './petition.ts'
@@ -57,6 +58,7 @@ function nothing(): void {}
 export class Client implements Timed, Connected {
   readonly proxy: Proxy
   readonly listener: ListenerContext
+  readonly arrival: Arrival
   readonly socket: Socket
   readonly messages: Messages
   readonly outbox: Outbox
@@ -102,15 +104,17 @@ export class Client implements Timed, Connected {
   #countedOut = 0
   readonly #left = (): void => this.giveUp(new Failure('client-left'))
 
-  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
+  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket, arrival = arrived(socket)) {
     this.proxy = proxy
     this.listener = listener
+    this.arrival = arrival
     this.socket = socket
     this.messages = new Messages(socket, new HttpParser('request', listener.limits), 'client-left')
     this.outbox = new Outbox(socket, 'client-left')
-    this.record.client = addressOf(socket)
+    this.record.client = addressOf(arrival)
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
+    if (arrival.rest.length > 0) this.messages.fed({ done: false, value: arrival.rest })
   }
 
   /** Wait for this from now on, and for `ms` at most; 0: without limit. */
@@ -270,7 +274,7 @@ export class Client implements Timed, Connected {
   /** Who asks, for the classifiers. */
   petitioner(): Petitioner {
     const { listener, client, user, started: date } = this.record
-    const { family, address, port } = this.socket.local
+    const { family, address, port } = this.arrival.local
     const local = family === 'unix' ? '' : address
     return { listener, client, user, local, localPort: port, date, zone: this.proxy.clock.zone(date) }
   }

@@ -63,6 +63,7 @@ export class IcapPeer implements Timed, Connected {
     this.record.client = addressOf(arrival)
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
+    if (arrival.rest.length > 0) this.#pull = Promise.resolve({ done: false, value: arrival.rest })
   }
 
   /** Wait for this from now on, and for `ms` at most; 0: without limit. */
@@ -76,10 +77,15 @@ export class IcapPeer implements Timed, Connected {
     try {
       return this.parser.next()
     } catch (error) {
-      this.broken = true
-      this.reusable = false
+      this.distrust()
       throw error
     }
+  }
+
+  /** What came makes no sense, and so does what follows. */
+  distrust(): void {
+    this.broken = true
+    this.reusable = false
   }
 
   /** The next bytes, on their way: those that were asked for already, to hear of an end. A rejection is the socket's own. */

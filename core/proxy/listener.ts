@@ -4,13 +4,14 @@ import type { ListenerSettings } from '../config/settings.ts'
 import { HEAD_LIMITS, type HeadLimits } from '../http/parse_head.ts'
 import type { Chain } from './chain.ts'
 import type { TunnelTotals } from '../flow/tunnel.ts'
-import type { Socket } from '../runtime.ts'
+import { type Network, parseNetwork } from '../bytes/address.ts'
+import type { Arrival, Newcomer } from './arrival.ts'
 import type { Waits } from './client.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
 
 /** A connection that somebody made to us, whatever is spoken on it. */
 export interface Connected {
-  readonly socket: Socket
+  readonly arrival: Arrival
   readonly waits: Waits
   /** What passed through the tunnel that it has become. */
   readonly tunnel: TunnelTotals | null
@@ -23,7 +24,7 @@ export interface Connected {
 }
 
 /** The address of who made it; empty on a unix-domain socket. */
-export function addressOf({ peer }: Socket): string {
+export function addressOf({ peer }: Pick<Arrival, 'peer'>): string {
   return peer.family === 'unix' ? '' : peer.address
 }
 
@@ -37,6 +38,9 @@ export class ListenerContext {
   /** The ISTag of an ICAP service. */
   tag: () => string = () => ''
   readonly clients = new Set<Connected>()
+  /** Connections whose client is not known yet, and who may say who it is. */
+  readonly newcomers = new Set<Newcomer>()
+  readonly introducers: readonly Network[]
   /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
   accepted = 0
   refused = 0
@@ -50,12 +54,13 @@ export class ListenerContext {
 
   constructor(settings: ListenerSettings, looseTargets: boolean) {
     this.settings = settings
+    this.introducers = settings.proxy_protocol_from.map((text) => parseNetwork(text)!)
     this.limits = { ...HEAD_LIMITS, size: settings.head_size, looseTargets }
   }
 
   /** Let a connection in. @returns what is wrong with it when there are as many already as there may be, else ''. */
   admit(client: Connected): string {
-    const address = addressOf(client.socket)
+    const address = addressOf(client.arrival)
     const wrong = this.#full(address)
     this.clients.add(client)
     if (wrong === '') {
@@ -70,7 +75,7 @@ export class ListenerContext {
 
   dismiss(client: Connected): void {
     this.clients.delete(client)
-    if (!this.#turnedAway.delete(client)) this.#count(addressOf(client.socket), -1)
+    if (!this.#turnedAway.delete(client)) this.#count(addressOf(client.arrival), -1)
   }
 
   #full(address: string): string {

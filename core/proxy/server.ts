@@ -1,12 +1,14 @@
 /** The traffic of one worker: its listeners, its connections, and how it comes to an end. */
 
 import type { Settings } from '../config/settings.ts'
+import { formatEndpoint } from '../bytes/address.ts'
 import { Tasks } from '../flow/tasks.ts'
 import { within } from '../flow/within.ts'
-import { CUT_WAIT } from '../limits.ts'
+import { CUT_WAIT, HELPER_GRACE } from '../limits.ts'
 import type { Endpoint, Listener, Runtime, Socket } from '../runtime.ts'
 import type { AccessLog } from './access_log.ts'
 import { Client } from './client.ts'
+import { type Arrival, arrived, Newcomer } from './arrival.ts'
 import { converse, turnAway } from './connection.ts'
 import { logger } from './diagnostics.ts'
 import { Filters } from './filters.ts'
@@ -108,6 +110,7 @@ export class Server {
     for (const listener of this.#listeners) listener.close()
     let busy = 0
     for (const context of this.#contexts.values()) {
+      for (const newcomer of context.newcomers) newcomer.close()
       for (const client of context.clients) {
         if (client.waits !== 'request') busy++
         client.drain()
@@ -139,6 +142,7 @@ export class Server {
     this.#proxy?.close()
     // What was cut ends now, and is logged; a coroutine that should not end must not keep the process.
     await within(this.#runtime.clock, CUT_WAIT, this.#tasks.finished())
+    if (this.#filters !== null) await within(this.#runtime.clock, 3 * HELPER_GRACE, this.#filters.finished())
   }
 
   /** Read again the files that the filter is made of, while traffic goes on. */
@@ -152,13 +156,33 @@ export class Server {
   }
 
   #welcome(proxy: Proxy, context: ListenerContext, socket: Socket): void {
+    if (context.settings.proxy_protocol === 'off') this.#letIn(proxy, context, arrived(socket))
+    else this.#tasks.add(this.#introduce(proxy, context, new Newcomer(proxy, context, socket)))
+  }
+
+  async #introduce(proxy: Proxy, context: ListenerContext, newcomer: Newcomer): Promise<void> {
+    const arrival = await newcomer.introduction()
+    if (typeof arrival !== 'string') {
+      this.#letIn(proxy, context, arrival)
+      return
+    }
+    context.refused++
+    this.#log.info('listener {listener}: a connection from {peer} is closed: {why}', {
+      listener: context.settings.name,
+      peer: formatEndpoint(newcomer.socket.peer),
+      why: arrival,
+    })
+  }
+
+  #letIn(proxy: Proxy, context: ListenerContext, arrival: Arrival): void {
+    const { socket } = arrival
     if (context.settings.mode === 'icap') {
-      const peer = new IcapPeer(proxy, context, socket)
+      const peer = new IcapPeer(proxy, context, socket, arrival)
       const full = context.admit(peer)
       this.#tasks.add(full === '' ? serveIcap(peer, this.#record) : turnAwayIcap(peer, full, this.#record))
       return
     }
-    const client = new Client(proxy, context, socket)
+    const client = new Client(proxy, context, socket, arrival)
     const full = context.admit(client)
     this.#tasks.add(full === '' ? converse(client, this.#record) : turnAway(client, full, this.#record))
   }

@@ -8,7 +8,7 @@ function contextOf(connections: number, perClient: number): ListenerContext {
   return new ListenerContext(settingsOf(...sets).listener[0], false)
 }
 
-const from = (address: string) => ({ socket: { peer: { family: 4, address, port: 1 } } }) as Connected
+const from = (address: string) => ({ arrival: { peer: { family: 4, address, port: 1 } } }) as Connected
 
 test.each([
   { limits: [0, 0], from: 'aaab', wrong: ['', '', '', ''] },

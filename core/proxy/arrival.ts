@@ -1,0 +1,105 @@
+/** A connection as it came, and between whom it is: where a proxy in front of us passes it on, that proxy says so. */
+
+import { contains, type Network, parseAddress } from '../bytes/address.ts'
+import { ByteWriter } from '../bytes/writer.ts'
+import type { Timed } from '../flow/deadlines.ts'
+import { machineWords } from '../flow/machine_words.ts'
+import { parseProxyHeader, type ProxyHeader } from '../haproxy/header.ts'
+import type { Endpoint, Socket } from '../runtime.ts'
+import type { ListenerContext } from './listener.ts'
+import type { Proxy } from './proxy.ts'
+
+export interface Arrival {
+  readonly socket: Socket
+  /** The client, and where it connected to. */
+  readonly peer: Endpoint
+  readonly local: Endpoint
+  /** What the client has sent already; lent until the next pull. */
+  readonly rest: Uint8Array
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0)
+
+export function arrived(socket: Socket): Arrival {
+  return { socket, peer: socket.peer, local: socket.local, rest: NOTHING }
+}
+
+/** Why no PROXY header is taken from there, or ''. A unix-domain socket is its folder's to guard. */
+export function mayIntroduce(peer: Endpoint, from: readonly Network[]): string {
+  if (peer.family === 'unix') return ''
+  const address = parseAddress(peer.address)
+  const known = address !== null && from.some((network) => contains(network, address))
+  return known ? '' : `${peer.address} is not in proxy_protocol_from`
+}
+
+/** A connection that has still to say whose it is. */
+export class Newcomer implements Timed {
+  deadline: number
+  slot = -1
+  readonly socket: Socket
+  readonly #proxy: Proxy
+  readonly #listener: ListenerContext
+  #late = false
+
+  constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
+    this.#proxy = proxy
+    this.#listener = listener
+    this.socket = socket
+    this.deadline = proxy.deadlines.after(listener.settings.head_timeout)
+    proxy.deadlines.add(this)
+    listener.newcomers.add(this)
+  }
+
+  /**
+   * Read the header of the PROXY protocol, which comes before anything else.
+   * @returns why there is none; then the connection is closed.
+   */
+  async introduction(): Promise<Arrival | string> {
+    try {
+      const said = mayIntroduce(this.socket.peer, this.#listener.introducers)
+      const arrival = said === '' ? await this.#read() : said
+      if (typeof arrival === 'string') this.socket.abort()
+      return arrival
+    } catch (error) {
+      this.socket.close()
+      return this.#late ? 'no PROXY header came in time' : machineWords(error)
+    } finally {
+      this.#proxy.deadlines.remove(this)
+      this.#listener.newcomers.delete(this)
+    }
+  }
+
+  expired(): void {
+    this.#late = true
+    this.socket.close()
+  }
+
+  close(): void {
+    this.socket.close()
+  }
+
+  async #read(): Promise<Arrival | string> {
+    let kept: ByteWriter | null = null
+    for (;;) {
+      const pulled = await this.socket.next()
+      if (pulled.done === true) return this.#late ? 'no PROXY header came in time' : 'it closed before its PROXY header'
+      let bytes: Uint8Array = pulled.value
+      if (kept !== null) {
+        kept.put(bytes)
+        bytes = kept.bytes.subarray(0, kept.length)
+      }
+      const step = parseProxyHeader(bytes)
+      if (step.kind === 'bad') return step.why
+      if (step.kind === 'header') return this.#introduced(step.header, bytes.subarray(step.header.size))
+      if (kept === null) {
+        kept = new ByteWriter(256)
+        kept.put(bytes)
+      }
+    }
+  }
+
+  #introduced({ source, destination }: ProxyHeader, rest: Uint8Array): Arrival {
+    const { socket } = this
+    return { socket, peer: source ?? socket.peer, local: destination ?? socket.local, rest }
+  }
+}
