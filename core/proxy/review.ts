@@ -22,6 +22,8 @@ export async function review(client: Client, facts: TlsFacts): Promise<Review> {
   const chain = client.listener.chain!
   const dialled = petition.dial
   petition.tls = facts
+  // What only reports holds now as it did before, and is told once.
+  petition.reported = []
   const again = await chain.review(petition)
   client.record.judged(petition)
   if (again.kind !== 'forward') return again

@@ -161,6 +161,27 @@ describe('permitted', () => {
     }
   })
 
+  test('what only reports is told once', async () => {
+    const world = await peeking(`
+[[rule]]
+name = "watched"
+host = ["origin.test"]
+report_only = true
+do = "deny"
+
+[[rule]]
+name = "named"
+sni = ["origin.test"]
+report_only = true
+do = "close"
+`)
+    const [client, origin] = await inside(world)
+    await client.send(SAME)
+    expect(await origin.news()).toBe(SAME)
+    const { reason } = await over(world, client, origin)
+    expect(reason).toBe('report only: watched says deny; report only: named says close')
+  })
+
   test('without peek nothing waits', async () => {
     const world = await World.open('outgoing.connect_ports=[80]')
     world.context.chain = (await peeking()).context.chain
