@@ -161,6 +161,12 @@ const outgoing = z.strictObject({
     [],
     'Networks never reached, whatever the name was: judged on the very address that would be connected to.',
   ),
+  proxy_protocol: option(
+    kind.choice('off', 'v1', 'v2'),
+    'off',
+    'Begin each connection to an origin with a header of the PROXY protocol, which says who the client is. Only for origins ' +
+      'that expect it: such a connection serves no other client.',
+  ),
   allow_local: option(
     kind.list(kind.pattern, 'a list of addresses and ports', '["127.0.0.1:*"]'),
     [],

@@ -184,6 +184,8 @@ export interface OutgoingSettings {
   readonly connect_ports: readonly PortRange[]
   /** CIDRs never dialled, whatever the name was. */
   readonly deny: readonly string[]
+  /** Each connection begins with a header of the PROXY protocol, of this version. */
+  readonly proxy_protocol: 'off' | 'v1' | 'v2'
   /** Exceptions to the refusal of this machine's own addresses (and to nothing else). */
   readonly allow_local: readonly AddressPattern[]
 }

@@ -109,6 +109,8 @@ async function carry(
   client.tunnel = totals
   connection.tunnel = totals
   proxy.statistics.tunnel(status)
+  // Who the client is comes before what it says.
+  await connection.outbox.flush()
   const late = peek !== null && peek.silent ? peek.later(() => judgeLate(client, connection, peek)) : null
   const kept = peek?.handOver()
   const here = messages.detach()

@@ -2,6 +2,7 @@
 
 import { Failure } from '../failure.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
+import { writeProxyHeader } from '../haproxy/write.ts'
 import type { Target } from '../http/target.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
@@ -33,6 +34,13 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     throw client.late
   }
   const connection = proxy.origins.connection(socket, origin)
+  const { proxy_protocol } = proxy.settings.outgoing
+  if (proxy_protocol !== 'off') {
+    const { peer, local } = client.arrival
+    writeProxyHeader(connection.outbox.writer, proxy_protocol === 'v1' ? 1 : 2, peer, local)
+    // It speaks for this client, and for nobody else.
+    connection.login = true
+  }
   client.use(connection)
   return connection
 }

@@ -12,19 +12,63 @@ import { Program } from './program.ts'
 const missing = lacking('haproxy', 'curl')
 
 class HAProxy extends Peer {
-  static async start(port: number, to: number, how: string): Promise<HAProxy> {
+  /** In front of an origin, taking the client from the header. */
+  static behind(port: number, to: number): Promise<HAProxy> {
+    return HAProxy.#run(
+      port,
+      `listen back\n  mode http\n  option forwardfor\n  bind 127.0.0.1:${port} accept-proxy\n  server one 127.0.0.1:${to}\n`,
+    )
+  }
+
+  static start(port: number, to: number, how: string): Promise<HAProxy> {
+    return HAProxy.#run(port, `listen front\n  bind 127.0.0.1:${port}\n  server one 127.0.0.1:${to} ${how}\n`)
+  }
+
+  static async #run(port: number, sections: string): Promise<HAProxy> {
     const folder = newFolder()
     const file = join(folder, 'haproxy.cfg')
     writeFileSync(
       file,
-      `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n` +
-        `listen front\n  bind 127.0.0.1:${port}\n  server one 127.0.0.1:${to} ${how}\n`,
+      `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n${sections}`,
     )
     const haproxy = new HAProxy(folder, 'haproxy', ['-f', file, '-db'])
     await haproxy.ready(() => listens(port, '127.0.0.1'), 'haproxy')
     return haproxy
   }
 }
+
+describe.skipIf(missing !== '')(`origins that expect the PROXY protocol${missing}`, () => {
+  let origin: Server
+
+  beforeAll(async () => {
+    origin = createServer((request, response) => response.end(`for ${request.headers['x-forwarded-for']}`))
+    origin.listen(0, '127.0.0.1')
+    await once(origin, 'listening')
+  })
+
+  afterAll(() => origin.close())
+
+  test.each(['v1', 'v2'])(
+    "%s: HAProxy learns who the client is, each connection being one client's",
+    async (version) => {
+      const port = await freePort()
+      using _haproxy = await HAProxy.behind(port, (origin.address() as AddressInfo).port)
+      await using program = await Program.start({
+        listener: { http: { address: ['127.0.0.1:0'] } },
+        outgoing: { proxy_protocol: version, connect_ports: ['1-65535'] },
+        http: { forwarded_for: 'delete' },
+      })
+      const proxy = ['-x', `http://127.0.0.1:${program.port('http')}`]
+      const url = `http://127.0.0.1:${port}/`
+      for (const client of ['127.0.0.3', '127.0.0.4', '127.0.0.3']) {
+        const twice = await curl(...proxy, '--interface', client, url, url)
+        expect(String(twice.output)).toBe(`for ${client}for ${client}`)
+        const tunnelled = await curl(...proxy, '--interface', client, '-p', url)
+        expect(String(tunnelled.output)).toBe(`for ${client}`)
+      }
+    },
+  )
+})
 
 describe('a listener that requires the PROXY protocol', () => {
   let origin: Server
