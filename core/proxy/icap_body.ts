@@ -88,7 +88,7 @@ export class IcapBody implements Carrier {
   #keep({ chunk, from, to }: { chunk: Uint8Array; from: number; to: number }): void {
     const kept = this.#kept ??= new ByteWriter(to - from)
     if (kept.length + to - from > ICAP_PREVIEW_KEPT) {
-      this.#peer.broken = true
+      this.#peer.distrust()
       throw new Failure('bad-request', 'the preview is much longer than was asked for')
     }
     kept.put(chunk, from, to)

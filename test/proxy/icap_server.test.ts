@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { type Changes, type Decision, NO_CHANGES } from '../../core/filter/decision.ts'
-import { chunks, GET, icap, IcapWorld, PERMIT, post } from './icap_service.ts'
+import { chunks, GET, icap, IcapWorld, PERMIT, post } from './icap_world.ts'
 
 const CAUSE = { by: 'guard', rule: 'ads', reason: 'because', category: 'adverts' }
 const DENY: Decision = { ...CAUSE, kind: 'deny', status: 403, broken: false }
@@ -498,7 +498,7 @@ describe('who asks', () => {
     ['GET https://Origin.test./a%2e/x?q HTTP/1.1\r\nHost: origin.test\r\n\r\n', 'GET https origin.test 443 /a./x'],
     [CONNECT, 'CONNECT - origin.test 443 '],
     ['GET /x HTTP/1.1\r\nHost: origin.test:8080\r\n\r\n', 'GET http origin.test 8080 /x'],
-    ['OPTIONS * HTTP/1.1\r\nHost: origin.test\r\n\r\n', 'OPTIONS - origin.test 80 *'],
+    ['OPTIONS * HTTP/1.1\r\nHost: origin.test\r\n\r\n', 'OPTIONS - origin.test 80 /*'],
     ['GET http://origin.test/ HTTP/1.0\r\n\r\n', 'GET http origin.test 80 /'],
   ])('what is asked about: %j', async (head, asked) => {
     const world = await IcapWorld.open(() => PERMIT)
