@@ -23,6 +23,7 @@ export class IcapConnection implements Timed {
   late = false
   readonly #discard: (connection: IcapConnection) => void
   #pull: Promise<Pulled> | null = null
+  #ended = false
   readonly #stirred = (): void => {
     // Bytes nobody asked for, the end, or a reset: of no use any more.
     if (this.idle) this.#discard(this)
@@ -45,8 +46,10 @@ export class IcapConnection implements Timed {
     }
   }
 
-  /** Wait for more bytes after `need-data`. @throws Failure origin-left when the connection broke */
+  /** Wait for more bytes after `need-data`. @throws Failure origin-left when the connection broke, or ended already */
   async refill(): Promise<void> {
+    // Between two messages an end is no failure to the parser; here an answer is owed.
+    if (this.#ended) throw new Failure('origin-left')
     let pulled: Pulled
     try {
       const pull = this.#pull ?? this.socket.next()
@@ -55,8 +58,10 @@ export class IcapConnection implements Timed {
     } catch (error) {
       throw new Failure('origin-left', machineWords(error))
     }
-    if (pulled.done === true) this.parser.finish()
-    else this.parser.feed(pulled.value)
+    if (pulled.done === true) {
+      this.#ended = true
+      this.parser.finish()
+    } else this.parser.feed(pulled.value)
   }
 
   expired(): void {

@@ -95,7 +95,7 @@ export class IcapExchange implements BodySource {
       message = await this.#message()
       if (message.head.status === CONTINUE) {
         if (whole) throw new Trouble('it asks for more of a body that it has all of')
-        this.#afterContinue(bodiless)
+        this.#afterContinue(message, bodiless)
         this.#upload(body)
         message = await this.#message()
       } else this.#sent = true
@@ -111,11 +111,10 @@ export class IcapExchange implements BodySource {
     return this.#judge(message)
   }
 
-  #afterContinue(bodiless: boolean): void {
+  #afterContinue(message: IcapMessage, bodiless: boolean): void {
     const { parser } = this.#connection
-    for (let event = parser.next(); event.kind !== 'paused'; event = parser.next()) {
-      if (event.kind === 'data') throw new Trouble('100 (Continue) has a body')
-    }
+    if (message.encapsulated.body !== 'null-body') throw new Trouble('100 (Continue) has a body')
+    this.#drain()
     parser.restart(bodiless)
   }
 

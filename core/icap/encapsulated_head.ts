@@ -71,8 +71,9 @@ export function reframe(own: OwnHead, how: Reframing): OwnHead {
   if (length) out.text('Content-Length: 0\r\n')
   out.put(LINE_END)
   const bytes = out.view().slice()
+  const request = head.status === 0
   own.release()
-  return head.status === 0 ? readRequestHead(bytes) : readResponseHead(bytes, false)
+  return request ? readRequestHead(bytes) : readResponseHead(bytes, false)
 }
 
 /** Whether a message without a body must say so: else a response lasts until the connection ends (RFC 9112 6.3). */

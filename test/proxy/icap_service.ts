@@ -1,162 +1,112 @@
-/** An ICAP service in memory, and what its clients send. */
-import { load } from '../../core/config/load.ts'
-import type { Decision } from '../../core/filter/decision.ts'
-import type { Subject } from '../../core/filter/subject.ts'
-import { Tasks } from '../../core/flow/tasks.ts'
-import { Chain, type Member } from '../../core/proxy/chain.ts'
-import { IcapPeer } from '../../core/proxy/icap_peer.ts'
-import { serveIcap, turnAwayIcap } from '../../core/proxy/icap_server.ts'
-import { istagOf } from '../../core/proxy/icap_tag.ts'
-import { ListenerContext } from '../../core/proxy/listener.ts'
-import { Pages } from '../../core/proxy/pages.ts'
-import { Proxy } from '../../core/proxy/proxy.ts'
-import { named } from '../../core/proxy/pseudonym.ts'
-import { type ExchangeRecord, resultCode } from '../../core/proxy/record.ts'
+/** A proxy with an ICAP service, all of it in memory: the service is a peer whose words the test says. */
+import { Filters } from '../../core/proxy/filters.ts'
 import type { Endpoint, Listener } from '../../core/runtime.ts'
 import { settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
-import { machineOf } from './world.ts'
+import { World } from './world.ts'
 
 export const SERVICE: Endpoint = { family: 4, address: '127.0.0.1', port: 1344 }
+/** One more address of the same service. */
+export const SPARE: Endpoint = { family: 4, address: '127.0.0.1', port: 1345 }
 
-export const PERMIT: Decision = { kind: 'permit', by: 'guard', rule: '', reason: '', category: '', final: false }
-
-export interface IcapSeen {
-  readonly request: string
-  readonly url: string
-  readonly client: string
-  readonly user: string
-  readonly status: number
-  readonly failure: string
-  readonly result: string
-  readonly decision: string
-  readonly reason: string
-  readonly bytesIn: number
-  readonly bytesOut: number
+export interface ServiceSays {
+  /** Fields of its answer to OPTIONS beside Methods, each with its line end. */
+  options?: string
+  method?: 'reqmod' | 'respmod'
 }
 
-type Judge = (subject: Subject) => Decision | Promise<Decision>
-
 export class IcapWorld {
-  readonly machine = machineOf()
-  readonly proxy: Proxy
-  readonly context: ListenerContext
-  readonly seen: IcapSeen[] = []
-  readonly asked: string[] = []
-  readonly bugs: unknown[] = []
-  readonly tasks = new Tasks((error) => this.bugs.push(error))
-  #listener!: Listener
+  readonly world: World
+  readonly filters: Filters
+  #service: Listener | null = null
+  #spare: Listener | null = null
 
-  private constructor(sets: readonly string[]) {
-    const { settings, problems } = load({
-      file: null,
-      environment: {},
-      sets: ['listener.icap.address=127.0.0.1:1344', 'listener.icap.mode=icap', ...sets],
-    })
-    if (settings === null) throw new Error(problems.map(({ words }) => words).join('; '))
-    const all = named(this.machine, settings)
-    this.proxy = new Proxy(this.machine, all, new Pages(all.http), (error) => void this.bugs.push(error))
-    const listener = all.listener.find(({ mode }) => mode === 'icap')!
-    this.context = new ListenerContext(listener, false)
-    this.context.tag = () => istagOf(all, listener)
+  private constructor(world: World, filters: Filters) {
+    this.world = world
+    this.filters = filters
   }
 
-  /** `judge`: the one classifier of the chain; `null`: there is no chain. */
-  static async open(judge: Judge | null, ...sets: string[]): Promise<IcapWorld> {
-    const world = new IcapWorld(sets)
-    if (judge !== null) world.chain(judge)
-    world.#listener = await world.machine.listen(SERVICE)
-    world.tasks.run(world.#listener, (socket) => {
-      const peer = new IcapPeer(world.proxy, world.context, socket)
-      const full = world.context.admit(peer)
-      const recorded = (record: ExchangeRecord) => void world.seen.push(seen(record))
-      world.tasks.add(full === '' ? serveIcap(peer, recorded) : turnAwayIcap(peer, full, recorded))
-    })
-    return world
-  }
-
-  chain(...judges: (Judge | Member)[]): void {
-    const members = judges.map((judge, i): Member =>
-      typeof judge !== 'function' ? judge : {
-        kind: 'classifier',
-        name: `c${i}`,
-        classifier: {
-          name: `c${i}`,
-          judge: (subject) => {
-            const { client, user, method, scheme, host, port, path } = subject
-            this.asked.push(`${client} ${user || '-'} ${method} ${scheme || '-'} ${host} ${port} ${path}`)
-            return judge(subject)
-          },
-          close() {},
-        },
-      }
+  static async open(method: 'reqmod' | 'respmod', ...sets: string[]): Promise<IcapWorld> {
+    const world = await World.open(
+      'icap.av.url=["icap://127.0.0.1:1344/av"]',
+      `icap.av.method=${method}`,
+      'listener.http.filter=["av"]',
+      ...sets,
     )
-    this.context.chain = new Chain(members, this.proxy.statistics)
+    const filters = await Filters.open(world.proxy, world.settings)
+    world.context.chain = filters.chainOf(world.settings.listener[0])
+    world.context.respmod = filters.respmodOf(world.settings.listener[0])
+    return new IcapWorld(world, filters)
   }
 
-  async client(reading = true): Promise<Peer> {
-    return new Peer(await this.machine.connect(SERVICE).socket, reading)
+  async listen(): Promise<void> {
+    this.#service = await this.world.machine.listen(SERVICE)
   }
 
-  /** All that is answered to these bytes. */
-  async answers(...pieces: string[]): Promise<string> {
-    const client = await this.client()
-    await client.send(...pieces)
-    return await client.news()
+  async listenSpare(): Promise<void> {
+    this.#spare = await this.world.machine.listen(SPARE)
   }
 
-  pass(ms: number): Promise<void> {
-    return this.machine.clock.advance(ms)
+  /** The service is gone, and refuses. */
+  unlisten(): void {
+    this.#service?.close()
+    this.#service = null
+  }
+
+  /** The next connection to the service. */
+  async accept(spare = false): Promise<Peer> {
+    const next = await (spare ? this.#spare : this.#service)!.next()
+    if (next.done === true) throw new Error('the service listens no more')
+    return new Peer(next.value)
+  }
+
+  /** The next connection, on which OPTIONS has been asked and answered. */
+  async introduced(options = '', methods = 'REQMOD, RESPMOD', spare = false): Promise<Peer> {
+    const peer = await this.accept(spare)
+    await settle()
+    const asked = await peer.news()
+    if (!asked.startsWith('OPTIONS ')) throw new Error(`not OPTIONS: ${asked}`)
+    await peer.send(optionsAnswer(options, methods))
+    return peer
   }
 
   /** What is left when all clients are gone: nothing should be. */
   async leftovers(): Promise<string[]> {
-    this.#listener.close()
+    this.filters.close()
+    this.#service?.close()
+    this.#spare?.close()
     await settle()
-    const left: string[] = []
-    const say = (what: string, count: number): void => void (count === 0 || left.push(`${count} ${what}`))
-    say('coroutines', this.tasks.running)
-    say('clients', this.context.clients.size)
-    say('deadlines', this.proxy.deadlines.size)
-    this.proxy.close()
-    await settle()
-    say('timers', this.machine.clock.pending)
-    for (const bug of this.bugs) left.push(`bug: ${bug}`)
+    const left = await this.world.leftovers()
+    const open = this.world.machine.network.open.filter(({ peer, local }) =>
+      [peer.port, local.port].some((port) => port === SERVICE.port || port === SPARE.port)
+    )
+    // Those of the test's own side that it has not closed do not count.
+    const ours = open.filter(({ peer }) => peer.port === SERVICE.port || peer.port === SPARE.port)
+    if (ours.length > 0) left.push(`${ours.length} sockets to services`)
     return left
   }
 }
 
-function seen(record: ExchangeRecord): IcapSeen {
-  const { request, url, client, user, status, failure, decision, reason, bytesIn, bytesOut } = record
-  return {
-    request: request === null ? '' : `${request.method()} ${request.target()}`,
-    result: resultCode(record),
-    ...{ url, client, user, status, failure, decision, reason, bytesIn, bytesOut },
-  }
+export function optionsAnswer(options = '', methods = 'REQMOD, RESPMOD'): string {
+  return `ICAP/1.0 200 OK\r\nMethods: ${methods}\r\nISTag: "t"\r\n${options}Encapsulated: null-body=0\r\n\r\n`
 }
 
-export const GET = 'GET http://origin.test/ HTTP/1.1\r\nHost: origin.test\r\n\r\n'
-export const post = (length = 16) =>
-  `POST http://origin.test/form HTTP/1.1\r\nHost: origin.test\r\nContent-Length: ${length}\r\n\r\n`
-
-interface Asking {
-  readonly method?: string
-  readonly fields?: string
-  /** What goes into Encapsulated in the place of what is true. */
-  readonly encapsulated?: string
-  /** In chunks, with its end; absent: null-body. */
-  readonly body?: string
-  readonly host?: string
+/** An answer with what it encapsulates. `body`: in chunks already, or null. */
+export function icapAnswer(
+  status: number,
+  parts: { request?: string; response?: string; body?: string },
+  fields = '',
+): string {
+  const kind = parts.response === undefined ? 'req' : 'res'
+  const head = parts.response ?? parts.request ?? ''
+  const part = parts.body === undefined ? 'null-body' : `${kind}-body`
+  const encapsulated = head === '' ? 'null-body=0' : `${kind}-hdr=0, ${part}=${head.length}`
+  return `ICAP/1.0 ${status} X\r\n${fields}Encapsulated: ${encapsulated}\r\n\r\n${head}${parts.body ?? ''}`
 }
 
-/** A request of ICAP around the head of an HTTP request. */
-export function icap(
-  head: string,
-  { method = 'REQMOD', fields = '', body, host = 'Host: i\r\n', ...rest }: Asking = {},
-) {
-  const parts = rest.encapsulated ?? `req-hdr=0, ${body === undefined ? 'null-body' : 'req-body'}=${head.length}`
-  return `${method} icap://i/reqmod ICAP/1.0\r\n${host}${fields}Encapsulated: ${parts}\r\n\r\n${head}${body ?? ''}`
-}
+export const NO_CHANGE = 'ICAP/1.0 204 No Content\r\nEncapsulated: null-body=0\r\n\r\n'
+export const GO_ON = 'ICAP/1.0 100 Continue\r\n\r\n'
 
-export const chunks = (...texts: string[]): string =>
-  `${texts.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')}0\r\n\r\n`
+/** In one chunk, with the last chunk after it. */
+export const chunked = (text: string): string => `${chunk(text)}0\r\n\r\n`
+export const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`
