@@ -6,7 +6,8 @@
  * | answer | what it does |
  * | --- | --- |
  * | 204, 304 | nothing |
- * | 200 with a request | that is what is asked for instead, but for its method and its body |
+ * | 200 with a request | that is what is asked for instead, with the body that came |
+ * | 200 with a GET where another came | the client is sent there (303; a tunnel: 302) |
  * | 200 with `GET file://NAME` | answers with a page of the folder |
  * | 200 with `CONNECT HOST:PORT`, alone | the tunnel leads there |
  * | the same with a request after it, or `X-Intercept: active` | sends the request that came there |
@@ -24,9 +25,9 @@ import { type Cause, type Decision, NO_CHANGES } from '../filter/decision.ts'
 import type { Again, Dialect } from '../filter/dialect.ts'
 import type { Subject } from '../filter/subject.ts'
 import { type Asked, askedOf, sentPath } from './asked.ts'
-import { formatPlace, readPlace } from './destination.ts'
+import { formatPlace, readLocation, readPlace } from './destination.ts'
 import { type IcapAnswer, IcapAnswers } from './icap_answer.ts'
-import { changesOf, responseOf, type Split, splitHead } from './icap_message.ts'
+import { changesOf, type OtherMethod, responseOf, type Split, splitHead } from './icap_message.ts'
 import { type Pages, respondWith } from './pages.ts'
 
 /** What is asked for, unless the configuration has it otherwise. */
@@ -112,7 +113,18 @@ export class IcapLines implements Dialect<IcapQuestion, IcapAnswer> {
     if (tunnel !== null) return this.#connect(tunnel[1], text, split.rest, intercept, question, cause)
     const came = question.message.subarray(question.headStart)
     const changes = changesOf(came, question.url, split.head)
-    return changes === null ? { ...cause, kind: 'permit', final: false } : { ...cause, kind: 'rewrite', changes }
+    if (changes === null) return { ...cause, kind: 'permit', final: false }
+    return 'method' in changes ? this.#anew(changes, question, cause) : { ...cause, kind: 'rewrite', changes }
+  }
+
+  /** Programs that send everything to one page ask for it with GET, whatever came: the client does so. */
+  #anew({ method, url }: OtherMethod, question: IcapQuestion, cause: Cause): Decision {
+    const location = readLocation(url)
+    if (location !== null && (method === 'GET' || method === 'HEAD')) {
+      return { ...cause, kind: 'redirect', status: question.method === 'CONNECT' ? 302 : 303, location }
+    }
+    const reason = cause.reason === '' ? `the filter wants ${method} in the place of ${question.method}` : cause.reason
+    return { ...cause, kind: 'deny', status: 403, broken: false, reason }
   }
 
   #connect(

@@ -61,15 +61,24 @@ const FIXED: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** A request of another method cannot be made of the one that came, whose body goes on as it is. */
+export interface OtherMethod {
+  readonly method: string
+  readonly url: string
+}
+
 /**
  * What makes a request out of the one that came; `null`: nothing. Both are whole heads.
- * @throws Failure when the other is none, or has another method: that would need another body
+ * @throws Failure when the other is none
  */
-export function changesOf(came: Uint8Array, url: string, wanted: Uint8Array): Changes | null {
+export function changesOf(came: Uint8Array, url: string, wanted: Uint8Array): Changes | OtherMethod | null {
   const before = readHead(came)
   try {
     const after = readHead(withHost(wanted))
     try {
+      const [old, now] = [before.head.method(), after.head.method()]
+      // HEAD asks for what GET would bring.
+      if (old !== now && !(old === 'HEAD' && now === 'GET')) return { method: now, url: urlOf(after.head) }
       return difference(before.head, url, after.head)
     } finally {
       after.release()
@@ -88,7 +97,6 @@ function withHost(head: Uint8Array): Uint8Array {
 }
 
 function difference(before: Head, url: string, after: Head): Changes | null {
-  if (before.method() !== after.method()) throw new Failure('bad-request', 'a request of another method')
   const to = urlOf(after)
   const [old, now] = [fieldsOf(before), fieldsOf(after)]
   const set: [string, string][] = []

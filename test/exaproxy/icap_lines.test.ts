@@ -18,7 +18,8 @@ const hex = (size: number) => size.toString(16)
 const with_ = (status: string, label: string, content: string, extra = '') =>
   `ICAP/1.0 ${status}\n${extra}Encapsulated: ${label}=0, null-body=${content.length}\n\n${content}`
 
-const judge = (url: string, answer: string): Said => answered(dialect, asking(url, FIELDS), answer)
+const judge = (url: string, answer: string): Said =>
+  answered(dialect, asking(url, url === TUNNEL ? [] : FIELDS), answer)
 
 /** The request that a rewrite makes, in short: no more than what is changed. */
 const changed = (said: Said) => {
@@ -294,7 +295,11 @@ describe('answers with a request', () => {
       trusted: false,
     }],
     ['a tunnel alone', 'CONNECT back.end:81 HTTP/1.1\r\n\r\n', { kind: 'intercept', host: 'back.end', port: 81 }],
-    ['another method', came(`POST ${GET} HTTP/1.1`, ...all), { kind: 'again', nonsense: true }],
+    ['another method', came(`POST ${GET} HTTP/1.1`, ...all), {
+      kind: 'deny',
+      status: 403,
+      reason: 'the filter wants POST in the place of GET',
+    }],
     ['no request', 'word\r\n\r\n', { kind: 'again', nonsense: true }],
     ['another scheme', came('GET https://safe.example/ HTTP/1.1', ...all), { kind: 'again', nonsense: true }],
     ['two Hosts', came(`GET ${GET} HTTP/1.1`, HOST, HOST), { kind: 'again', nonsense: true }],
@@ -334,10 +339,25 @@ describe('answers with a request', () => {
       host: 'x.example',
       port: 8080,
     }],
-    ['no tunnel any more', 'GET http://a/ HTTP/1.1\r\n\r\n', '', { kind: 'again', nonsense: true }],
+    ['no tunnel any more', 'GET http://a/ HTTP/1.1\r\n\r\n', '', {
+      kind: 'redirect',
+      status: 302,
+      location: 'http://a/',
+    }],
+    ['another method', 'POST http://a/ HTTP/1.1\r\n\r\n', '', { kind: 'deny', status: 403 }],
     ['a page', 'GET file://no.html HTTP/1.1\r\n\r\n', 'Pragma: comment: <no>\n', { kind: 'respond', status: 403 }],
   ])('a tunnel, %s', (_, content, extra, said) => {
     expect(changed(judge(TUNNEL, with_('200 OK', 'req-hdr', content, extra)))).toMatchObject(said)
+  })
+
+  test.each<[string, object]>([
+    ['POST', { kind: 'redirect', status: 303, location: 'http://www.block.test/redirect.php' }],
+    ['HEAD', { url: 'http://www.block.test/redirect.php', keepHost: false, set: [] }],
+    ['GET', { url: 'http://www.block.test/redirect.php', keepHost: false, set: [] }],
+  ])('%s and all else is sent to one page', (method, said) => {
+    const content = 'GET /redirect.php HTTP/1.1\nHost: www.block.test\nConnection: close\n\n'
+    const subject = asking(GET, FIELDS, { method })
+    expect(changed(answered(dialect, subject, with_('200 OK', 'res-hdr', content)))).toMatchObject(said)
   })
 
   test('a refusal is one, whatever it encapsulates', () => {
