@@ -106,6 +106,8 @@ interface Kept {
 }
 
 export class Lists implements ListsByName {
+  /** Another one when what is in the lists is: made of the names, sizes and times of their files. */
+  signature = ''
   readonly #runtime: Runtime
   readonly #report: ListReport
   readonly #kept = new Map<string, Kept>()
@@ -238,6 +240,7 @@ export class Lists implements ListsByName {
     kept.list = list
     old?.release()
     kept.signature = signature
+    this.signature = [...this.#kept.values()].map((one) => one.signature).join()
     kept.broken = ''
     kept.loads++
     kept.loaded = clock.date()

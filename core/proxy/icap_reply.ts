@@ -15,7 +15,7 @@ const NOTHING: Parts = { request: null, response: null, body: 'null-body' }
 
 function write(peer: IcapPeer, status: number, more: IcapFields, parts: Parts): void {
   const { outbox, proxy, listener, reusable } = peer
-  const fields: [string, string][] = [['ISTag', `"${listener.tag()}"`], ['Date', proxy.date()]]
+  const fields: [string, string][] = [['ISTag', `"${listener.tag?.value ?? ''}"`], ['Date', proxy.date()]]
   if (!proxy.settings.http.transparent) fields.push(['Service', 'ExaProxy'])
   for (const [name, value] of more) fields.push([name, value])
   if (!reusable) fields.push(['Connection', 'close'])

@@ -7,6 +7,7 @@ import type { TunnelTotals } from '../flow/tunnel.ts'
 import { type Network, parseNetwork } from '../bytes/address.ts'
 import type { Arrival, Newcomer } from './arrival.ts'
 import type { Waits } from './client.ts'
+import type { IcapTag } from './icap_tag.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
 
 /** A connection that somebody made to us, whatever is spoken on it. */
@@ -35,8 +36,8 @@ export class ListenerContext {
   chain: Chain | null = null
   /** Who may change its answers; `null`: nobody. */
   respmod: ResponseAdapter | null = null
-  /** The ISTag of an ICAP service. */
-  tag: () => string = () => ''
+  /** The ISTag of an ICAP service; `null`: it is none. */
+  tag: IcapTag | null = null
   readonly clients = new Set<Connected>()
   /** Connections whose client is not known yet, and who may say who it is. */
   readonly newcomers = new Set<Newcomer>()

@@ -14,7 +14,7 @@ import { logger } from './diagnostics.ts'
 import { Filters } from './filters.ts'
 import { IcapPeer } from './icap_peer.ts'
 import { serveIcap, turnAwayIcap } from './icap_server.ts'
-import { istagOf } from './icap_tag.ts'
+import { IcapTag } from './icap_tag.ts'
 import { ListenerContext } from './listener.ts'
 import { listenAt, type Place } from './listening.ts'
 import { loadPages } from './pages.ts'
@@ -74,10 +74,7 @@ export class Server {
       const context = new ListenerContext(one, settings.http.loose_targets)
       context.chain = filters.chainOf(one)
       context.respmod = filters.respmodOf(one)
-      if (one.mode === 'icap') {
-        const tag = istagOf(settings, one)
-        context.tag = () => tag
-      }
+      if (one.mode === 'icap') context.tag = new IcapTag(settings, one, filters.lists)
       this.#contexts.set(one.name, context)
     }
     const found: Place[] = []

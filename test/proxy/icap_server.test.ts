@@ -19,6 +19,7 @@ const CONTINUE = 'ICAP/1.0 100 Continue\r\n\r\n'
 /** What is encapsulated in an answer: everything behind its head. */
 const inside = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
+const NEXT = icap(GET, { fields: 'Allow: 204\r\n' })
 const OPTIONS = icap('', { method: 'OPTIONS', encapsulated: 'null-body=0' })
 
 describe('OPTIONS', () => {
@@ -68,6 +69,18 @@ describe('OPTIONS', () => {
     for (const sets of [[], ['listener.icap.safe_search=strict'], ['listener.icap.filter=["rules"]'], []]) {
       const world = await IcapWorld.open(null, ...sets)
       tags.add(/ISTag: (.*)\r\n/.exec(await world.answers(OPTIONS))![1])
+    }
+    expect(tags.size).toBe(3)
+  })
+
+  test('the tag is another when the lists are', async () => {
+    const world = await IcapWorld.open(() => PERMIT)
+    const client = await world.client()
+    const tags = new Set<string>()
+    for (const signature of ['', 'ads 10 1', 'ads 10 1', 'ads 11 2']) {
+      world.lists.signature = signature
+      await client.send(NEXT)
+      tags.add(/ISTag: (.*)\r\n/.exec(await client.news())![1])
     }
     expect(tags.size).toBe(3)
   })
@@ -329,8 +342,6 @@ const rows: Row[] = [
     seen: { status: 400, failure: 'bad-request' },
   },
 ]
-
-const NEXT = icap(GET, { fields: 'Allow: 204\r\n' })
 
 describe.each([['at once', false], ['after a while', true]])('decided %s', (_, later) => {
   test.each(rows)('$name', async ({ send, said = PERMIT, answer, seen }) => {

@@ -6,7 +6,7 @@ import { Tasks } from '../../core/flow/tasks.ts'
 import { Chain, type Member } from '../../core/proxy/chain.ts'
 import { IcapPeer } from '../../core/proxy/icap_peer.ts'
 import { serveIcap, turnAwayIcap } from '../../core/proxy/icap_server.ts'
-import { istagOf } from '../../core/proxy/icap_tag.ts'
+import { IcapTag } from '../../core/proxy/icap_tag.ts'
 import { ListenerContext } from '../../core/proxy/listener.ts'
 import { Pages } from '../../core/proxy/pages.ts'
 import { Proxy } from '../../core/proxy/proxy.ts'
@@ -41,6 +41,8 @@ export class IcapWorld {
   readonly machine = machineOf()
   readonly proxy: Proxy
   readonly context: ListenerContext
+  /** What the lists are made of. */
+  readonly lists = { signature: '' }
   readonly seen: IcapSeen[] = []
   readonly asked: string[] = []
   readonly bugs: unknown[] = []
@@ -58,7 +60,7 @@ export class IcapWorld {
     this.proxy = new Proxy(this.machine, all, new Pages(all.http), (error) => void this.bugs.push(error))
     const listener = all.listener.find(({ mode }) => mode === 'icap')!
     this.context = new ListenerContext(listener, false)
-    this.context.tag = () => istagOf(all, listener)
+    this.context.tag = new IcapTag(all, listener, this.lists)
   }
 
   /** `judge`: the one classifier of the chain; `null`: there is no chain. */
