@@ -73,7 +73,7 @@ function run<Q extends Question, A extends Answer>(
 export async function readPages(files: Files, folder: string): Promise<Pages> {
   if (folder === '') return NO_PAGES
   const found = new Map<string, Uint8Array>()
-  await readFolder(files, folder, '', 1, found)
+  await readFolder(files, folder.replace(/(.)\/+$/, '$1'), '', 1, found)
   return { folder, files: found }
 }
 

@@ -1,0 +1,193 @@
+import { describe, expect, test } from 'vitest'
+import type { HelperSettings } from '../../core/config/settings.ts'
+import { type Helper, openHelper, readPages } from '../../core/flow/classifiers.ts'
+import type { HelperLog } from '../../core/flow/helpers.ts'
+import { HELPER_FOLDERS, HELPER_PAGES, PAGE_TEMPLATE_SIZE } from '../../core/limits.ts'
+import { LogFormatError } from '../../core/squid/logformat.ts'
+import { asking } from '../exaproxy/asking.ts'
+import type { Io } from '../memory/children.ts'
+import { Machine, settle } from '../memory/machine.ts'
+import { Judged, SETTINGS } from './helper_machine.ts'
+
+const SILENT: HelperLog = { info() {}, warning() {}, error() {} }
+
+interface Opened {
+  readonly machine: Machine
+  readonly helper: Helper
+  /** Questions, in the order they came. */
+  readonly questions: string[]
+  ask(url?: string): Judged
+}
+
+/** A helper that reads to `end` and answers what `answer` says of it. */
+async function open(
+  settings: Partial<HelperSettings>,
+  answer: (question: string) => string,
+  end = '\n',
+  machine = new Machine(),
+): Promise<Opened> {
+  const questions: string[] = []
+  machine.children.programs.set('guard', async (io: Io) => {
+    let rest = ''
+    for await (const bytes of io.input) {
+      rest += new TextDecoder().decode(bytes)
+      for (let at = rest.indexOf(end); at >= 0; at = rest.indexOf(end)) {
+        const question = rest.slice(0, at + end.length)
+        rest = rest.slice(at + end.length)
+        questions.push(question)
+        await io.write(answer(question))
+      }
+    }
+    return 0
+  })
+  const helper = await openHelper(machine, { ...SETTINGS, extras: '', maximum: 1, ...settings }, SILENT)
+  return {
+    machine,
+    helper,
+    questions,
+    ask: (url = 'http://a.test/x') => new Judged(helper.judge(asking(url))),
+  }
+}
+
+describe('the language is that of the configuration', () => {
+  test.each<[string, Partial<HelperSettings>, string, string, string, string]>([
+    [
+      'squid',
+      {},
+      '\n',
+      'http://a.test/x 10.1.2.3/10.1.2.3 - GET myip=10.0.0.1 myport=3128\n',
+      '302:http://b/\n',
+      'redirect http://b/',
+    ],
+    [
+      'squid with channels',
+      { concurrency: 1 },
+      '\n',
+      '1 http://a.test/x 10.1.2.3/10.1.2.3 - GET myip=10.0.0.1 myport=3128\n',
+      '1 ERR\n',
+      'permit',
+    ],
+    [
+      'external_acl',
+      { protocol: 'external_acl' },
+      '\n',
+      '10.1.2.3 - GET http://a.test/x -\n',
+      'ERR message=no\n',
+      '403 no',
+    ],
+    [
+      'exaproxy-url',
+      { protocol: 'exaproxy-url' },
+      '\n',
+      'a.test/x 10.1.2.3 - GET -\n',
+      'http://b/\n',
+      'rewrite http://b/',
+    ],
+    [
+      'exaproxy-icap',
+      { protocol: 'exaproxy-icap', extras: 'icap://svc/x' },
+      '\r\n\r\n',
+      'REQMOD icap://svc/x ICAP/1.0\nHost: svc\n',
+      'ICAP/1.0 403 no\nPragma: comment: games\n\n',
+      '403 games',
+    ],
+  ])('%s', async (_, settings, end, question, answer, word) => {
+    const { helper, questions, ask } = await open(settings, () => answer, end)
+    const asked = ask()
+    await settle(10)
+    expect([questions[0]?.slice(0, question.length), asked.word]).toEqual([question, word])
+    expect(helper.statistics).toMatchObject({ questions: 1, answers: 1, children: 1 })
+    expect(helper.cache === null).toBe(settings.protocol !== 'external_acl')
+    helper.close()
+  })
+
+  test.each(['squid', 'external_acl'] as const)('%s with extras that are none is refused', async (protocol) => {
+    await expect(open({ protocol, extras: '%what' }, () => '')).rejects.toThrow(LogFormatError)
+  })
+})
+
+describe('external_acl', () => {
+  const settings = { protocol: 'external_acl', ttl: 1000, negative_ttl: 1000, grace: 50, cache_size: 10 } as const
+
+  test('is asked once, then anew in the grace, without anybody waiting', async () => {
+    let answer = 'OK user=a\n'
+    const { machine, helper, questions, ask } = await open(settings, () => answer)
+    ask()
+    await settle(10)
+    answer = 'ERR message=later\n'
+    expect(ask().word).toBe('permit')
+    expect(questions.length).toBe(1)
+    await machine.clock.advance(600)
+    expect(ask().word).toBe('permit')
+    await settle(10)
+    expect(questions.length).toBe(2)
+    expect(ask().word).toBe('403 later')
+    expect(helper.cache).toMatchObject({ entries: 1, hits: 3, misses: 1, refreshes: 1 })
+    helper.close()
+  })
+
+  test('what is known stands while the helper is broken', async () => {
+    let answer = 'OK user=a\n'
+    const { machine, helper, questions, ask } = await open(settings, () => answer)
+    ask()
+    await settle(10)
+    answer = 'BH\n'
+    await machine.clock.advance(600)
+    expect(ask().word).toBe('permit')
+    await settle(10)
+    // Asked three times, and then no more until the answer is old.
+    expect(questions.length).toBe(4)
+    expect(ask().word).toBe('permit')
+    expect(questions.length).toBe(4)
+    await machine.clock.advance(600)
+    const late = ask()
+    expect(late.word).toBe('waits')
+    await settle(10)
+    expect(late.word).toMatch(/^503 /)
+    helper.close()
+  })
+})
+
+describe('pages', () => {
+  test('are read with those of folders inside', async () => {
+    const { files } = new Machine()
+    files.put('/pages/deny.html', 'no')
+    files.put('/pages/more/dot.txt', 'dot')
+    for (const folder of ['/pages', '/pages/']) {
+      const pages = await readPages(files, folder)
+      expect([pages.folder, [...pages.files.keys()].sort()]).toEqual([folder, ['deny.html', 'more/dot.txt']])
+    }
+  })
+
+  test('none are read where there is no folder', async () => {
+    expect((await readPages(new Machine().files, '')).files.size).toBe(0)
+  })
+
+  test('what is too large, or too deep, is not there', async () => {
+    const { files } = new Machine()
+    files.put('/pages/large.html', 'x'.repeat(PAGE_TEMPLATE_SIZE + 1))
+    files.put('/pages/fits.html', 'x'.repeat(PAGE_TEMPLATE_SIZE))
+    files.put(`/pages/${'d/'.repeat(HELPER_FOLDERS)}deep.html`, 'x')
+    files.put(`/pages/${'d/'.repeat(HELPER_FOLDERS - 1)}low.html`, 'x')
+    const found = [...(await readPages(files, '/pages')).files.keys()]
+    expect(found.sort()).toEqual([`${'d/'.repeat(HELPER_FOLDERS - 1)}low.html`, 'fits.html'])
+  })
+
+  test('too many are refused, and what cannot be read', async () => {
+    const { files } = new Machine()
+    for (let i = 0; i <= HELPER_PAGES; i++) files.put(`/pages/${i}.html`, '')
+    await expect(readPages(files, '/pages')).rejects.toMatchObject({ code: 'full' })
+    await expect(readPages(files, '/nowhere')).rejects.toMatchObject({ code: 'missing' })
+  })
+
+  test('are sent by those who name them', async () => {
+    const machine = new Machine()
+    machine.files.put('/pages/deny.html', '<p>no %(host)s')
+    const settings = { protocol: 'exaproxy-url', folder: '/pages' } as const
+    const { helper, ask } = await open(settings, () => 'file://deny.html\r\n', '\n', machine)
+    const asked = ask()
+    await settle(10)
+    expect(asked.decision).toMatchObject({ kind: 'respond', status: 200, type: 'text/html' })
+    helper.close()
+  })
+})
