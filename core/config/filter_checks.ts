@@ -5,6 +5,7 @@ import { policyHost } from '../bytes/host.ts'
 import { asksTls } from '../filter/conditions.ts'
 import { REDIRECTS } from '../filter/decision.ts'
 import { parseTemplate } from '../filter/placeholders.ts'
+import { LogFormatError, parseLogFormat } from '../squid/logformat.ts'
 import { type Finding, grave, warning } from './finding.ts'
 import type { RuleConditions, RuleSettings, Settings } from './settings.ts'
 import { didYouMean } from './suggest.ts'
@@ -237,6 +238,17 @@ function checkLists({ list }: Settings): Finding[] {
 
 const ICAP_URI = /^icap:\/\/[\x21-\x2e\x30-\x7e]+(?:\/[\x21-\x7e]*)?$/
 
+/** What is wrong with codes of Squid's logformat; '' when nothing is. */
+function formatProblem(extras: string): string {
+  try {
+    parseLogFormat(extras, 'url')
+    return ''
+  } catch (error) {
+    if (!(error instanceof LogFormatError)) throw error
+    return error.message
+  }
+}
+
 function checkHelpers({ helper }: Settings): Finding[] {
   const found: Finding[] = []
   for (const { name, program, minimum, maximum, extras, folder, protocol, concurrency } of helper) {
@@ -249,6 +261,10 @@ function checkHelpers({ helper }: Settings): Finding[] {
     }
     if (extras !== '' && protocol === 'exaproxy-icap' && !ICAP_URI.test(extras)) {
       found.push(grave(`${option}.extras`, `${JSON.stringify(extras)} is no icap:// URI, as "icap://localhost/filter"`))
+    }
+    if (extras !== '' && !original) {
+      const words = formatProblem(extras)
+      if (words !== '') found.push(grave(`${option}.extras`, words))
     }
     if (folder !== '' && !original) found.push(grave(`${option}.folder`, `is of no use with protocol = "${protocol}"`))
     if (concurrency > 0 && original) {
