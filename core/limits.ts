@@ -4,6 +4,8 @@
 
 /** A head, start line and fields together. Squid's 64 KB; one less, so that offsets into a head fit 16 bits. */
 export const HEAD_SIZE = 65_535
+/** A user or a name in SOCKS 4 and 4a, which end with a NUL: as long as the lengths of version 5 can say. */
+export const SOCKS_TEXT_SIZE = 255
 /** A header of the PROXY protocol, version 2. The largest part of one is a client's certificate, of a few KB. */
 export const PROXY_HEADER_SIZE = 16_384
 /** A request target. RFC 9110 4.1 asks for at least 8000; browsers and Squid go to 8192 and more. */
@@ -164,6 +166,8 @@ export const LIST_CATEGORIES = 255
 export const LIST_FOLDERS = 4
 /** Files of one size and time above this, bytes, are one file under two names (UT1 has links): read once. */
 export const LIST_ALIAS_SIZE = 1_048_576
+/** How long a list is read before all others have a turn, ms: twice that is hardly felt, and a turn costs a millisecond. */
+export const LIST_SLICE = 8
 /** How often files of lists are looked at, ms. */
 export const LIST_CHECK = 2000
 /** A file that changed is left alone until it has been the same for so long, ms: who writes it may not be done. */
