@@ -113,6 +113,8 @@ export const DNS_SWEEP = 25
 export const ICAP_HEAD_SIZE = 16_384
 /** A preview that comes to our own service, which asks for 0 bytes: more than any client shows unasked. */
 export const ICAP_PREVIEW_KEPT = 65_536
+/** A body that our own service waits for the end of, to tell its length: as large as pages of services are. */
+export const ICAP_GATHERED = 65_536
 /** How long what our own service says of itself holds, seconds: it changes with the configuration alone. */
 export const ICAP_OPTIONS_TTL = 3600
 /** The port of a service whose URL names none (RFC 3507 4.2). */

@@ -4,7 +4,7 @@ import type { ListSettings } from '../config/settings.ts'
 import { ListMaker, type MadeList } from '../filter/list_maker.ts'
 import { NoText } from '../filter/list_lines.ts'
 import type { List, Lists as ListsByName } from '../filter/lists.ts'
-import { LIST_CHECK, LIST_SETTLE } from '../limits.ts'
+import { LIST_CHECK, LIST_SETTLE, LIST_SLICE } from '../limits.ts'
 import type { Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { findFiles, type FoundFiles, ListFailure } from './list_files.ts'
@@ -56,6 +56,7 @@ function failure(settings: ListSettings, error: unknown): ListFailure {
 }
 
 async function load(runtime: Runtime, settings: ListSettings, known: FoundFiles | null): Promise<Made> {
+  const release = runtime.stay()
   try {
     const found = known ?? await findFiles(runtime.files, settings)
     const maker = new ListMaker(settings.name, found.files, found.categories)
@@ -73,15 +74,23 @@ async function load(runtime: Runtime, settings: ListSettings, known: FoundFiles 
     return { list, problems, entries, signature: found.signature }
   } catch (error) {
     throw failure(settings, error)
+  } finally {
+    release()
   }
 }
 
-/** Each piece of a file is waited for, which is when others have their turn. */
-async function pass(runtime: Runtime, maker: ListMaker, { files }: FoundFiles): Promise<void> {
-  for (const file of files) {
+/** Each piece of a file is waited for, but that need not be a turn of the loop: others get theirs by the clock. */
+async function pass({ clock, files }: Runtime, maker: ListMaker, found: FoundFiles): Promise<void> {
+  let began = clock.now()
+  for (const file of found.files) {
     maker.begin(file)
     try {
-      for await (const piece of runtime.files.pieces(file.path)) maker.piece(piece)
+      for await (const piece of files.pieces(file.path)) {
+        maker.piece(piece)
+        if (clock.now() - began < LIST_SLICE) continue
+        await new Promise<void>((resolve) => void clock.after(0, resolve))
+        began = clock.now()
+      }
     } catch (error) {
       if (error instanceof NoText) throw new ListFailure('broken', `${file.path} is no list: ${error.message}`)
       throw error
