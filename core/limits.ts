@@ -160,6 +160,10 @@ export const LIST_LINE_SIZE = 16_384
 export const LIST_URL_SIZE = 2048
 /** How much of a URL regular expressions are tried on, characters: what follows is no part of where it is. */
 export const LIST_EXPRESSION_TEXT = 2048
+/** Nodes of a regular expression of a list: one or two a character, and what is repeated so often. */
+export const LIST_REGEX_SIZE = 10_000
+/** States of an automaton that are kept, a kilobyte each: texts that are not made for it need a few hundred. */
+export const AUTOMATON_STATES = 2000
 /** Lines of a list that are reported one by one; the others are counted. */
 export const LIST_PROBLEMS = 20
 /** Categories of a list: their number is one byte of each entry. The largest collections have under a hundred. */

@@ -210,7 +210,7 @@ function holds(rule: PatternRule, request: Request): boolean {
   const { host, hostSize, subject } = request
   const url = rule.matchCase ? request.url : request.lower
   if (rule.pattern !== null && !patternMatches(rule.pattern, url, host, host + hostSize)) return false
-  if (rule.regex !== null && !rule.regex.test(url)) return false
+  if (rule.regex !== null && rule.regex.find(url) < 0) return false
   if (rule.thirdParty === null && rule.from.length === 0 && rule.notFrom.length === 0) return true
   const from = (request.from ??= refererHost(subject.field('referer')))
   if (rule.thirdParty !== null && (from === '' || (site(from) !== site(subject.host)) !== rule.thirdParty)) return false

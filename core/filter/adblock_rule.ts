@@ -5,12 +5,13 @@
  *     |http://ads.          the beginning of the URL         $third-party    Referer is of another site
  *     /banner/*.gif|        any part, the end                $domain=a|~b    the host of Referer
  *     ^                     what no name is made of          $important      before exceptions
- *     /regex/               as JavaScript has them           $badfilter      takes out another rule
+ *     /regex/               see posix_regex.ts               $badfilter      takes out another rule
  *
  * What goes by the type of a resource is passed over: a proxy is not told it. Without Referer no rule that needs it holds.
  */
 
-import { repeatsItself } from './posix_regex.ts'
+import { Automaton } from './automaton.ts'
+import { parsePosixRegex } from './posix_regex.ts'
 
 /** Why a rule is passed over. */
 export type Skipped = 'cosmetic' | 'resource types' | 'other options' | 'not understood'
@@ -36,7 +37,7 @@ export interface PatternRule {
   readonly from: readonly string[]
   readonly notFrom: readonly string[]
   /** One of the two is `null`. */
-  readonly regex: RegExp | null
+  readonly regex: Automaton | null
   readonly pattern: Pattern | null
 }
 
@@ -120,12 +121,11 @@ export function parseAdblockRule(line: string): AdblockRule {
   const rest = { kind: 'pattern', text: line, exception, important, matchCase, thirdParty, from, notFrom } as const
   if (body.length > 2 && body.startsWith('/') && body.endsWith('/')) {
     const source = body.slice(1, -1)
-    if (repeatsItself(source)) return skipped('not understood')
-    try {
-      return { ...rest, regex: new RegExp(source, matchCase ? '' : 'i'), pattern: null }
-    } catch {
-      return skipped('not understood')
-    }
+    const tree = parsePosixRegex(source, !matchCase)
+    if (typeof tree === 'string') return skipped('not understood')
+    const regex = new Automaton()
+    regex.add(tree)
+    return { ...rest, regex, pattern: null }
   }
   const pattern = parsePattern(matchCase ? body : body.toLowerCase())
   // Everything on the web, by mistake or a line cut off: only where a condition limits it.

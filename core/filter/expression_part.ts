@@ -1,23 +1,26 @@
 /** squidGuard's `expressions`: a regular expression a line, tried on `host/path?query` without regard to case. */
 
 import { LIST_EXPRESSION_TEXT } from '../limits.ts'
+import { Automaton } from './automaton.ts'
 import { type ListPart, textOf } from './list_part.ts'
 import { parsePosixRegex } from './posix_regex.ts'
 import type { Subject } from './subject.ts'
 
 export class ExpressionPart implements ListPart {
   readonly byAddress = false
-  readonly #all: { readonly regex: RegExp; readonly text: string; readonly category: number }[] = []
-  #memory = 0
+  readonly #automaton = new Automaton()
+  /** By the number of the expression. */
+  readonly #texts: string[] = []
+  readonly #categories: number[] = []
   entry = ''
 
   count(bytes: Uint8Array, start: number, end: number, category: number): string {
     const text = textOf(bytes, start, end)
-    const regex = parsePosixRegex(text)
-    if (typeof regex === 'string') return regex
-    this.#all.push({ regex, text, category })
-    // Compiled, they are somewhat larger than written.
-    this.#memory += 10 * text.length
+    const tree = parsePosixRegex(text, true)
+    if (typeof tree === 'string') return tree
+    this.#automaton.add(tree)
+    this.#texts.push(text)
+    this.#categories.push(category)
     return ''
   }
 
@@ -26,26 +29,25 @@ export class ExpressionPart implements ListPart {
   put(): void {}
 
   find({ host, path, query }: Subject): number {
-    if (this.#all.length === 0) return -1
+    if (this.#automaton.count === 0) return -1
     const whole = query === '' ? `${host}${path}` : `${host}${path}?${query}`
-    const text = whole.length > LIST_EXPRESSION_TEXT ? whole.slice(0, LIST_EXPRESSION_TEXT) : whole
-    for (const { regex, text: entry, category } of this.#all) {
-      if (!regex.test(text)) continue
-      this.entry = entry
-      return category
-    }
-    return -1
+    const found = this.#automaton.find(
+      whole.length > LIST_EXPRESSION_TEXT ? whole.slice(0, LIST_EXPRESSION_TEXT) : whole,
+    )
+    if (found < 0) return -1
+    this.entry = this.#texts[found]
+    return this.#categories[found]
   }
 
   get entries(): number {
-    return this.#all.length
+    return this.#automaton.count
   }
 
   get memory(): number {
-    return this.#memory
+    return this.#automaton.memory
   }
 
   release(): void {
-    this.#all.length = 0
+    this.#automaton.clear()
   }
 }

@@ -128,7 +128,7 @@ describe('an Adblock rule', () => {
       '||a.test^$csp=none',
       '||a.test^$removeparam=x',
       '||a.test^$dnsrewrite=1.2.3.4',
-      '/(a+)+b/',
+      '/(?=a)b/',
       '/(/',
       'a b',
       '*',

@@ -264,7 +264,7 @@ describe('a list of squidGuard', () => {
     { kind: 'domains', text: 'old.test\nboth.test\nsecond.test\n', category: 1 },
     {
       kind: 'expressions',
-      text: '(^|[-/.])SEX([-/.]|$)\n# no\n(unclosed\n(a+)+b\n[[:digit:]]{5}\\.mp3\n',
+      text: '(^|[-/.])SEX([-/.]|$)\n# no\n(unclosed\n(a)\\1\n[[:digit:]]{5}\\.mp3\n',
       category: 1,
     },
   ], { categories: ['one', 'two'] })
@@ -310,8 +310,8 @@ describe('a list of squidGuard', () => {
   it('says what is wrong', () => {
     expect(list.problems).toEqual([
       'f4:4: "spa ced" is no host and path',
-      'f6:3: is no regular expression',
-      'f6:4: repeats something that repeats: it may take forever',
+      'f6:3: holds a "(" without its ")"',
+      'f6:4: holds a "\\1", which is not known',
     ])
   })
 
