@@ -7,10 +7,11 @@ import type { BodySource } from '../flow/body_source.ts'
 import type { Head } from '../http/head.ts'
 import { type Reply, writeReply } from '../http/reply.ts'
 import { newTarget, parseTarget } from '../http/target.ts'
-import { writeResponseHead } from '../icap/encapsulated_head.ts'
+import { writeFields } from '../icap/encapsulated_head.ts'
 import type { IcapHead } from '../icap/head.ts'
 import { clientOf, userOf } from '../icap/identity.ts'
 import type { IcapMessage } from '../icap/parser.ts'
+import { ICAP_GATHERED } from '../limits.ts'
 import { FORWARD, type Outcome } from './chain.ts'
 import type { IcapBody } from './icap_body.ts'
 import type { IcapPeer } from './icap_peer.ts'
@@ -120,14 +121,42 @@ async function forward(
 
 /** The answer that a service gave in the place of the origin's. */
 async function satisfy(peer: IcapPeer, head: Head, body: BodySource | null): Promise<void> {
-  const { record } = peer
+  const { record, outbox } = peer
   record.response = head
   record.status = head.status
   record.icap = 'ICAP_SAT'
+  const beginning = new ByteWriter()
+  const whole = body !== null && await gather(peer, body, beginning)
   const response = new ByteWriter(head.end + 64)
-  writeResponseHead(response, head)
-  writeSatisfied(peer, response, body !== null)
-  await pour(peer, body, null, -1)
+  response.put(head.bytes, 0, head.fieldsStart)
+  writeFields(response, head)
+  response.text(whole ? `Content-Length: ${beginning.length}\r\n\r\n` : '\r\n')
+  writeSatisfied(peer, response, body !== null && (!whole || beginning.length > 0))
+  if (beginning.length > 0) {
+    const taken = outbox.data(beginning.bytes, 0, beginning.length)
+    if (taken !== undefined) await peer.taking(taken)
+  }
+  await pour(peer, whole ? null : body, null, -1)
+}
+
+/**
+ * Read a body up to its end, true, or as much of it as a page may have. Squid 5 forgets to end an answer whose length it was
+ * not told, where all of its body comes at once.
+ */
+async function gather(peer: IcapPeer, from: BodySource, into: ByteWriter): Promise<boolean> {
+  while (into.length < ICAP_GATHERED) {
+    const event = from.next()
+    if (event.kind === 'data') into.put(event.chunk, event.from, event.to)
+    else if (event.kind === 'need-data') await refillFrom(peer, from)
+    else return true
+  }
+  return false
+}
+
+async function refillFrom(peer: IcapPeer, from: BodySource): Promise<void> {
+  peer.wait('origin', peer.proxy.settings.outgoing.idle_timeout)
+  await from.refill()
+  if (peer.late !== null) throw peer.late
 }
 
 /** An answer of our own. */
@@ -153,7 +182,7 @@ async function reply(peer: IcapPeer, answer: Pick<Reply, 'status' | 'fields' | '
  * that is not true: two who read it could take it differently.
  */
 async function pour(peer: IcapPeer, from: BodySource | null, own: IcapBody | null, length: number): Promise<void> {
-  const { outbox, proxy } = peer
+  const { outbox } = peer
   let left = length
   while (from !== null) {
     const event = from.next()
@@ -164,9 +193,8 @@ async function pour(peer: IcapPeer, from: BodySource | null, own: IcapBody | nul
     } else if (event.kind === 'need-data') {
       await peer.flush()
       // The client's own body says for itself what it waits for.
-      if (from !== own) peer.wait('origin', proxy.settings.outgoing.idle_timeout)
-      await from.refill()
-      if (peer.late !== null) throw peer.late
+      if (from === own) await from.refill()
+      else await refillFrom(peer, from)
     } else break
   }
   if (from !== null && left > 0) throw tooLong(length)

@@ -308,6 +308,53 @@ describe('this program asks itself', () => {
   })
 })
 
+describe('a service that asks another one', () => {
+  const missing = lacking('squid', 'curl')
+  let last: Program
+  let first: Program
+  let squid: Squid
+  let via: string[]
+
+  beforeAll(async () => {
+    if (missing !== '') return
+    last = await Program.start(service())
+    first = await Program.start({
+      listener: { icap: { mode: 'icap', address: '127.0.0.1:0', filter: ['last'] } },
+      icap: { last: { url: `icap://127.0.0.1:${last.port('icap')}/reqmod` } },
+    })
+    squid = await Squid.start(`icap://127.0.0.1:${first.port('icap')}/reqmod`)
+    via = ['-x', `http://127.0.0.1:${squid.port}`]
+  })
+
+  afterAll(async () => {
+    squid?.[Symbol.dispose]()
+    await first?.[Symbol.asyncDispose]()
+    await last?.[Symbol.asyncDispose]()
+  })
+
+  test.skipIf(missing !== '').each([
+    ['permitted', '/fine', /HTTP\/1.1 200 [^]*"url":"\/fine"/],
+    ['denied', '/denied', /HTTP\/1.1 403 [^]*it is on the list/],
+    ['answered', '/text', /HTTP\/1.1 200 [^]*said here\n$/],
+    ['rewritten', '/old', /HTTP\/1.1 200 [^]*"url":"\/new"/],
+  ])(`%s${missing}`, async (_, path, said) => {
+    const { code, output, errors } = await curl(...via, '-i', `${site}${path}`)
+    expect([code, errors]).toEqual([0, ''])
+    expect(output.toString()).toMatch(said)
+  })
+
+  const bodies = [0, 1, 5000, 300_000, UPLOAD.length].flatMap((size) =>
+    ['/fine', '/old'].map((path) => [size, path] as const)
+  )
+  test.skipIf(missing !== '').each(bodies)(`%d bytes to %s, whole${missing}`, async (size, path) => {
+    const file = join(folder, `chained-${size}`)
+    writeFileSync(file, UPLOAD.subarray(0, size))
+    const { code, output } = await curl(...via, '-T', file, '-H', 'Expect:', `${site}${path}`)
+    expect(code).toBe(0)
+    expect(JSON.parse(output.toString())).toMatchObject({ size, sum: sum(UPLOAD.subarray(0, size)) })
+  })
+})
+
 test('what is no ICAP is told so, and the service goes on', async () => {
   await using program = await Program.start(service())
   const say = (text: string) =>
