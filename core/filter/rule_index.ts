@@ -1,18 +1,22 @@
 /**
- * Which rules may hold for a request: those about its host, its client or its user, and those about neither. Thousands of
- * rules about other hosts cost nothing.
+ * Which rules may hold for a request: those about its host, its client, its user or its path, and those about none of these.
+ * Thousands of rules about other hosts cost nothing.
  */
 
 import { type Network, parseNetwork, readAddress } from '../bytes/address.ts'
 import type { RuleSettings } from '../config/settings.ts'
-import { NameTable, parseHost } from './host_patterns.ts'
+import { HASH_START, hashNext, NameTable, parseHost } from './host_patterns.ts'
 import type { Subject } from './subject.ts'
+import { folderOf } from './text_patterns.ts'
 
 /** Numbers of rules, from the first to the last. */
 type Places = number[]
 
-/** A host has 127 labels at most, each of which may be a name of the table; beside them clients, users and the rest. */
-const STREAMS = 160
+/** A host has 127 labels at most, each of which may be a name of the table; a path is looked at so deep, no deeper. */
+const LABELS = 128
+const FOLDERS = 16
+/** Beside them clients, users and the rest. */
+const STREAMS = LABELS + FOLDERS + 8
 
 /** Ranges of clients are cut where any of them begins or ends: where that makes too many pieces, it is left be. */
 const PIECES_PER_RULE = 64
@@ -92,10 +96,60 @@ class ClientTable {
   }
 }
 
+/** Paths, to a "/" or to their end -> rules. */
+class PathTable {
+  readonly #byHash = new Map<number, { readonly path: string; readonly rules: Places }[]>()
+
+  get size(): number {
+    return this.#byHash.size
+  }
+
+  add(path: string, rule: number): void {
+    let hash = HASH_START
+    for (let i = 0; i < path.length; i++) hash = hashNext(hash, path.charCodeAt(i))
+    const key = hash >>> 2
+    const there = this.#byHash.get(key)
+    const same = there?.find((one) => one.path === path)
+    if (same !== undefined) same.rules.push(rule)
+    else if (there !== undefined) there.push({ path, rules: [rule] })
+    else this.#byHash.set(key, [{ path, rules: [rule] }])
+  }
+
+  /** Put the rules of all paths that `path` is or is below of into `into`, from `at` on; gives where they end. */
+  collect(path: string, into: Places[], at: number): number {
+    let hash = HASH_START
+    let depth = 0
+    for (let i = 0; i <= path.length && depth <= FOLDERS; i++) {
+      const code = i < path.length ? path.charCodeAt(i) : SLASH
+      if (code === SLASH && i > 0) {
+        depth++
+        const there = this.#byHash.get(hash >>> 2)
+        if (there !== undefined) {
+          for (let j = 0; j < there.length; j++) {
+            if (there[j].path.length === i && path.startsWith(there[j].path)) into[at++] = there[j].rules
+          }
+        }
+      }
+      hash = hashNext(hash, code)
+    }
+    return at
+  }
+}
+
+const SLASH = 0x2f
+
+/** The folders that all paths that match are in, or are; `null` when a pattern does not say, or is too deep. */
+function foldersOf(texts: readonly string[]): string[] | null {
+  const folders = texts.map(folderOf)
+  if (folders.some((folder) => folder === '' || folder.split('/').length > FOLDERS)) return null
+  return [...new Set(folders)]
+}
+
 export class RuleIndex {
   readonly #hosts = new NameTable<Places>()
   readonly #clients: ClientTable | null
   readonly #users = new Map<string, Places>()
+  readonly #paths = new PathTable()
   readonly #rest: Places = []
   readonly #streams: Places[] = new Array<Places>(STREAMS).fill([])
   readonly #cursors = new Uint32Array(STREAMS)
@@ -109,6 +163,7 @@ export class RuleIndex {
       const names = rule.host === undefined ? null : namesOf(rule.host)
       const users = rule.user !== undefined && rule.user.every((user) => !/^~|\*/.test(user)) ? rule.user : null
       const clients = rule.client === undefined ? null : fours(rule.client)
+      const folders = rule.path === undefined ? null : foldersOf(rule.path)
       if (names !== null) this.#addHosts(names, index)
       else if (users !== null) this.#addUsers(users, index)
       else if (clients !== null) {
@@ -117,7 +172,8 @@ export class RuleIndex {
           const first = bytes[0] * 16_777_216 + (bytes[1] << 16) + (bytes[2] << 8) + bytes[3]
           ranges.push({ first, end: first + 2 ** (32 - length), rule: index })
         }
-      } else rest.push(index)
+      } else if (folders !== null) { for (const folder of folders) this.#paths.add(folder, index) }
+      else rest.push(index)
     }
     this.#clients = byClient === 0 ? null : ClientTable.of(ranges, byClient)
     const all = this.#clients === null ? [...rest, ...ranges.map(({ rule }) => rule)] : rest
@@ -125,9 +181,12 @@ export class RuleIndex {
   }
 
   /** Begin with the rules that may hold for this request; {@link next} gives one after the other. */
-  start({ host, client, user }: Subject): void {
+  start(subject: Subject): void {
+    const { host, client, user } = subject
     const streams = this.#streams
     let count = this.#hosts.collect(host, streams, 0)
+    // Paths are put into normal form when they are asked for.
+    if (this.#paths.size > 0) count = this.#paths.collect(subject.path, streams, count)
     const byClient = this.#clients === null ? null : this.#clients.find(client)
     if (byClient !== null && byClient.length > 0) streams[count++] = byClient
     const byUser = user === '' || this.#users.size === 0 ? undefined : this.#users.get(user)

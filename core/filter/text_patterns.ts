@@ -46,6 +46,21 @@ export function parsePath(text: string): ParsedExpression {
 
 const SLASH = 0x2f
 
+/** The folder that all paths which match are in, or are; empty where the pattern does not say: `/a` of `/a/*.gif`. */
+export function folderOf(text: string): string {
+  if (text.startsWith('~')) return ''
+  const exact = text.startsWith('=')
+  const bare = exact ? text.slice(1) : text
+  if (!bare.startsWith('/')) return ''
+  const whole = normalPath(toUri(bare))
+  const star = exact ? -1 : whole.indexOf('*')
+  return trimmed(star < 0 ? whole : whole.slice(0, whole.lastIndexOf('/', star) + 1))
+}
+
+function trimmed(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path
+}
+
 export function parseQuery(text: string): ParsedExpression {
   if (text.startsWith('~')) return asNormal(parseRegex(text, false))
   if (text.startsWith('=')) {

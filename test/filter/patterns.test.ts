@@ -175,14 +175,19 @@ test('the index leaves out no rule that holds', () => {
       minLength: 1,
       maxLength: 3,
     }).map((clients) => `client = ${JSON.stringify(clients)}`),
+    fc.array(fc.constantFrom('/a', '/', '/a/', '=/a/b', '/a/*.x', '/a/*/../b', '*b', '~b', '/%61/b', '=/', '/a/b/c*'), {
+      minLength: 1,
+      maxLength: 3,
+    }).map((paths) => `path = ${JSON.stringify(paths)}`),
     fc.constantFrom('user = ["al", "bo"]', 'user = "a*"', 'user = "bo"', 'port = 80', 'port = 81'),
   )
   const rules = fc.array(condition, { minLength: 1, maxLength: 12 })
   const client = fc.constantFrom('10.1.2.3', '10.200.0.1', '192.0.2.1', '::1', '')
   const user = fc.constantFrom('', 'al', 'bo', 'cy')
-  fc.assert(fc.property(rules, host, client, user, (conditions, name, client, user) => {
+  const path = fc.stringMatching(/^\/[ab/]{0,6}(\.x)?$/)
+  fc.assert(fc.property(rules, host, client, user, path, (conditions, name, client, user, path) => {
     const settings = settingsOf(conditions.map((one) => `[[rule]]\n${one}\ndo = "deny"\nreport_only = true\n`).join(''))
-    const subject = subjectOf(`http://${name}/`, { client, user })
+    const subject = subjectOf(`http://${name}${path}`, { client, user })
     const index = new RuleIndex(settings)
     const given: number[] = []
     index.start(subject)
