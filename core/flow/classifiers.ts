@@ -4,7 +4,9 @@ import type { HelperSettings } from '../config/settings.ts'
 import { IcapLines } from '../exaproxy/icap_lines.ts'
 import { NO_PAGES, type Pages } from '../exaproxy/pages.ts'
 import { UrlLine } from '../exaproxy/url_line.ts'
+import type { Decision } from '../filter/decision.ts'
 import type { Answer, Dialect, Question } from '../filter/dialect.ts'
+import type { Subject } from '../filter/subject.ts'
 import { HELPER_FOLDERS, HELPER_PAGES, PAGE_TEMPLATE_SIZE } from '../limits.ts'
 import { type Files, type Runtime, SystemFailure } from '../runtime.ts'
 import type { AnswerCacheStatistics } from '../squid/answer_cache.ts'
@@ -35,7 +37,10 @@ export async function openHelper(runtime: HelperRuntime, settings: HelperSetting
       return run(runtime, settings, new UrlRewrite(name, concurrency > 0, extras), log)
     case 'external_acl': {
       const dialect = new ExternalAcl(settings)
-      return run(runtime, settings, dialect, log, () => dialect.statistics)
+      const helper = run(runtime, settings, dialect, log, () => dialect.statistics)
+      // Where answers are not kept, each request is a question of its own.
+      const kept = settings.ttl > 0 && settings.negative_ttl > 0 && settings.cache_size > 0
+      return kept ? new SharedHelper(helper, (subject) => dialect.lineOf(subject)) : helper
     }
     case 'exaproxy-url':
       return run(runtime, settings, new UrlLine(name, await readPages(runtime.files, folder)), log)
@@ -63,6 +68,50 @@ function run<Q extends Question, A extends Answer>(
     get cache() {
       return cache()
     },
+  }
+}
+
+/** Requests about which the same is asked at the same time wait for one answer: a browser opens many connections at once. */
+class SharedHelper implements Helper {
+  readonly name: string
+  readonly #helper: Helper
+  readonly #keyOf: (subject: Subject) => string
+  /** As many as the helper has questions, at most. */
+  readonly #open = new Map<string, Promise<Decision>>()
+
+  constructor(helper: Helper, keyOf: (subject: Subject) => string) {
+    this.name = helper.name
+    this.#helper = helper
+    this.#keyOf = keyOf
+  }
+
+  get statistics(): HelperStatistics {
+    return this.#helper.statistics
+  }
+
+  get cache(): AnswerCacheStatistics | null {
+    return this.#helper.cache
+  }
+
+  judge(subject: Subject): Decision | Promise<Decision> {
+    // Asked first, its time is over first.
+    const open = this.#open.size === 0 ? undefined : this.#open.get(this.#keyOf(subject))
+    if (open !== undefined) return open
+    const said = this.#helper.judge(subject)
+    if (said instanceof Promise) {
+      const key = this.#keyOf(subject)
+      this.#open.set(key, said)
+      void said.then(() => this.#open.delete(key))
+    }
+    return said
+  }
+
+  close(): void {
+    this.#helper.close()
+  }
+
+  finished(): Promise<void> {
+    return this.#helper.finished()
   }
 }
 

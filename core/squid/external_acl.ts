@@ -54,8 +54,13 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
     return this.#cache.statistics
   }
 
+  /** All that the answer depends on. */
+  lineOf(subject: Subject): string {
+    return expandLogFormat(this.#format, subject)
+  }
+
   ask(subject: Subject, now: number): AclQuestion | Decision {
-    const line = expandLogFormat(this.#format, subject)
+    const line = this.lineOf(subject)
     if (line.length >= SQUID_LINE_SIZE) {
       return { kind: 'deny', status: 414, broken: false, ...this.#cause('the request is too long for the filter', '') }
     }

@@ -126,6 +126,35 @@ describe('external_acl', () => {
     helper.close()
   })
 
+  test('what is asked at the same time is asked once, and only then', async () => {
+    const { helper, questions, ask } = await open({ ...settings, queue: 1 }, () => 'ERR message=no\n')
+    const asked = [ask(), ask(), ask(), ask('http://b.test/'), ask()]
+    expect(asked.map(({ word }) => word)).toEqual(Array.from(asked, () => 'waits'))
+    await settle(10)
+    expect(asked.map(({ word }) => word)).toEqual(Array.from(asked, () => '403 no'))
+    expect(questions.length).toBe(2)
+    expect(helper.statistics).toMatchObject({ questions: 2, asked: 0, waiting: 0 })
+    helper.close()
+  })
+
+  test.each([{ ttl: 0 }, { negative_ttl: 0 }, { cache_size: 0 }])('each is asked about where %j', async (changes) => {
+    const { helper, questions, ask } = await open({ ...settings, ...changes }, () => 'ERR\n')
+    const asked = [ask(), ask(), ask()]
+    await settle(20)
+    expect(asked.map(({ word }) => word)).toEqual(['403 ', '403 ', '403 '])
+    expect(questions.length).toBe(3)
+    helper.close()
+  })
+
+  test('who waits for the same when it is closed is answered, too', async () => {
+    const { helper, ask } = await open(settings, () => '')
+    const asked = [ask(), ask()]
+    await settle()
+    helper.close()
+    await settle(10)
+    expect(asked.map(({ word }) => word.slice(0, 3))).toEqual(['503', '503'])
+  })
+
   test('what is known stands while the helper is broken', async () => {
     let answer = 'OK user=a\n'
     const { machine, helper, questions, ask } = await open(settings, () => answer)
