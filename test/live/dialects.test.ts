@@ -327,6 +327,26 @@ helping({
     ])
   })
 
+  test('it may ask for a password', async () => {
+    const { status, answer, origin } = await world().get('/do/login')
+    expect([status, valueOf(answer, 'proxy-authenticate'), origin]).toEqual([407, 'Basic realm="python"', ''])
+    expect(answer.body.toString()).toBe('who are you?')
+    const known = await world().get('/do/login', ['Proxy-Authorization: Basic am9lOng='])
+    expect(known.origin).toBe(asked('/do/login'))
+  })
+
+  test('a POST it has no use for is refused with its body unread', async () => {
+    using client = await world().client()
+    const authority = `127.0.0.1:${world().origin.port}`
+    const before = world().requests.length
+    const answer = await client.ask(
+      `POST http://${authority}/do/page HTTP/1.1\r\nHost: ${authority}\r\nContent-Length: 1000000\r\n\r\nbeginning`,
+    )
+    expect([answer.line, answer.body.toString()]).toEqual(['HTTP/1.1 403 Forbidden', '<p>not here</p>'])
+    expect(valueOf(answer, 'connection')).toBe('close')
+    expect(world().requests.length).toBe(before)
+  })
+
   test('a page of the folder with a comment', async () => {
     const { status, answer } = await world().get('/do/file')
     expect([status, answer.body.toString()]).toEqual([

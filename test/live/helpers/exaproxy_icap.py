@@ -78,6 +78,9 @@ while True:
         say("200 OK", "req-hdr", line + "\r\n" + "\r\n".join(fields))
     elif what == "intercept":
         say("200 OK", "req-hdr", "CONNECT new.test:%s HTTP/1.1\r\n\r\n%s" % (PORT, head))
+    elif what == "login" and "\r\nProxy-Authorization: Basic am9lOng=\r\n" not in head:
+        who = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"python\"\r\nContent-Type: text/plain\r\n\r\n"
+        say("200 OK", "res-hdr", who + "who are you?")
     elif what == "explain":
         say("200 OK", "res-hdr", "HTTP/1.1 403 Forbidden\nContent-Type: application/proxy-explanation+json\n \n{}")
     else:
