@@ -292,7 +292,11 @@ export class IcapParser {
     if (step === 'more') return this.#needMore()
     if (step === 'data') {
       const size = chunked.to - chunked.from
-      if (this.#preview >= 0 && (this.#preview -= size) < 0) throw this.#bad('the preview is longer than announced')
+      if (this.#preview >= 0) {
+        // Of the whole chunk, so that it does not depend on how the bytes were cut what is given before that.
+        if (size + chunked.owed > this.#preview) throw this.#bad('the preview is longer than announced')
+        this.#preview -= size
+      }
       const event = this.#say('data')
       event.chunk = this.#chunk
       event.from = chunked.from

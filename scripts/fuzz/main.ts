@@ -22,6 +22,7 @@ const TARGETS: Readonly<Record<string, () => Promise<{ default: FuzzTarget }>>> 
   dns: () => import('./dns.ts'),
   helpers: () => import('./helpers.ts'),
   http: () => import('./http.ts'),
+  icap: () => import('./icap.ts'),
   llhttp: () => import('./llhttp.ts'),
   tls: () => import('./tls.ts'),
 }

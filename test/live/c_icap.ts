@@ -1,11 +1,18 @@
 /** c-icap as a service: echo (passes everything on), ex206 (partial content) and url_check (refuses what is on a list). */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { freePort, listens, newFolder, Peer } from './peers.ts'
+import { freePort, lacking, listens, newFolder, Peer } from './peers.ts'
 
 const MODULES = '/usr/lib/x86_64-linux-gnu/c_icap'
+
+/** For titles of tests, as {@link lacking}. */
+export function lackingCIcap(): string {
+  const missing = lacking('c-icap', 'setsid', 'curl')
+  if (missing !== '' || existsSync(join(MODULES, 'srv_url_check.so'))) return missing
+  return ' (skipped: the url_check module of c-icap is not installed)'
+}
 
 export class CIcap extends Peer {
   readonly port: number

@@ -8,12 +8,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CIcap } from './c_icap.ts'
-import { curl, lacking } from './peers.ts'
+import { CIcap, lackingCIcap } from './c_icap.ts'
+import { curl } from './peers.ts'
 import { Program } from './program.ts'
 import { until } from './waiting.ts'
 
-const missing = lacking('c-icap', 'setsid', 'curl')
+const missing = lackingCIcap()
 
 const sum = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
