@@ -168,7 +168,7 @@ export class AdblockPart implements ListPart {
 
   #findPattern(subject: Subject, url: string, least: number): number {
     const lower = url.toLowerCase()
-    const request: Request = {
+    const request: Tried = {
       url,
       lower,
       host: url.indexOf('//') + 2,
@@ -184,7 +184,7 @@ export class AdblockPart implements ListPart {
     return rank
   }
 
-  #best(rules: readonly PatternRule[], request: Request, least: number): number {
+  #best(rules: readonly PatternRule[], request: Tried, least: number): number {
     let rank = least
     for (const rule of rules) {
       if (rankOf(rule) <= rank || !holds(rule, request)) continue
@@ -195,7 +195,7 @@ export class AdblockPart implements ListPart {
   }
 }
 
-interface Request {
+interface Tried {
   readonly url: string
   readonly lower: string
   /** Where the host begins, and its size. */
@@ -206,7 +206,7 @@ interface Request {
   from: string | null
 }
 
-function holds(rule: PatternRule, request: Request): boolean {
+function holds(rule: PatternRule, request: Tried): boolean {
   const { host, hostSize, subject } = request
   const url = rule.matchCase ? request.url : request.lower
   if (rule.pattern !== null && !patternMatches(rule.pattern, url, host, host + hostSize)) return false
