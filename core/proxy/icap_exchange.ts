@@ -46,6 +46,9 @@ async function decide(peer: IcapPeer, message: IcapMessage, head: Head, body: Ic
   const { family, address, port } = peer.socket.local
   const local = family === 'unix' ? '' : address
   const who = { listener: name, client, user, local, localPort: port, date, zone: proxy.clock.zone(date), secure: true }
+  // What is for the next hop alone is not encapsulated: a head that says nothing of a body may have one.
+  if (body === null) head.framing = 'none'
+  else if (head.framing === 'none') head.framing = 'chunked'
   const petition = peer.petition = new Petition(who, head, parseTarget(head, newTarget(), true))
   const { chain } = listener
   if (chain !== null && chain.adapts && body !== null) {

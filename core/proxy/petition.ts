@@ -157,6 +157,8 @@ export class Petition implements Subject {
   /** Make the changes. @throws Failure when what was made is no request. */
   change(changes: Changes): void {
     const own = changeHead(this.head, changes)
+    // The body stays as it is, and its head need not say that there is one: it may have come encapsulated.
+    if (this.head.framing === 'chunked') own.head.framing = 'chunked'
     try {
       this.take(own)
     } catch (error) {
