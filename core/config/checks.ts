@@ -65,6 +65,19 @@ function checkUpstreams({ listener, upstream }: Settings): Finding[] {
   return found
 }
 
+function checkModes({ listener }: Settings): Finding[] {
+  const found: Finding[] = []
+  for (const { name, mode, server } of listener) {
+    if (mode === 'passthrough' && server === '') {
+      found.push(grave(`listener.${name}.server`, 'is missing; it says where all connections go, as "192.0.2.1:25"'))
+    }
+    if (mode !== 'passthrough' && server !== '') {
+      found.push(warning(`listener.${name}.server`, `is of no use to mode "${mode}"; it is for "passthrough"`))
+    }
+  }
+  return found
+}
+
 function checkOutgoing({ outgoing }: Settings): Finding[] {
   const found: Finding[] = []
   if (!outgoing.ipv4 && !outgoing.ipv6) {
@@ -91,6 +104,7 @@ export function check(settings: Settings): Finding[] {
     ...checkListeners(settings.listener),
     ...checkAdmin(settings),
     ...checkUpstreams(settings),
+    ...checkModes(settings),
     ...checkOutgoing(settings),
     ...checkDns(settings),
     ...checkFilter(settings),

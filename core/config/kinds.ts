@@ -296,6 +296,18 @@ export const origin = {
   form: 'a server and its port, as "127.0.0.1:9000"',
 } as const satisfies Kind
 
+export const originOrNone = {
+  type: read(
+    'a server and its port, or empty',
+    '"127.0.0.1:9000" or "app.internal:9000"',
+    z.string(),
+    (text) => text === '' ? text : isOrigin(text),
+    asIs,
+  ),
+  shape: 'text',
+  form: 'a server and its port, as "127.0.0.1:9000", or empty',
+} as const satisfies Kind
+
 function isHostPattern(text: string): string | null {
   const name = text.toLowerCase()
   if (name === '*') return name

@@ -20,10 +20,11 @@ const MOST = 1_000_000
 
 const listener = z.strictObject({
   mode: option(
-    kind.choice('forward', 'reverse', 'icap'),
+    kind.choice('forward', 'reverse', 'socks', 'passthrough', 'icap'),
     'forward',
-    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream), "icap" lets ' +
-      'other proxies ask the filter (RFC 3507).',
+    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream), "socks" ' +
+      'serves SOCKS 4, 4a and 5, "passthrough" carries any TCP to one server, "icap" lets other proxies ask the filter ' +
+      '(RFC 3507).',
   ),
   address: required(
     kind.endpoints,
@@ -74,6 +75,11 @@ const listener = z.strictObject({
     'off',
     'Make search engines and YouTube leave out what is not for children: by the address that is connected to, and by the ' +
       'query where it can be seen. A rule may say otherwise.',
+  ),
+  server: option(
+    kind.originOrNone,
+    '',
+    'Mode "passthrough": where all connections go, an address or a name, with a port.',
   ),
   proxy_protocol: option(
     kind.choice('off', 'require'),
@@ -153,7 +159,7 @@ const outgoing = z.strictObject({
   connect_ports: option(
     kind.list(kind.ports, 'a list of ports', '[443, "8000-8999"]'),
     [443, 981, 7000],
-    'Ports CONNECT may reach; an empty list refuses CONNECT. HTTPS, and two ports of well-known management consoles; a ' +
+    'Ports CONNECT and SOCKS may reach; an empty list refuses them. HTTPS, and two ports of well-known management consoles; a ' +
       'proxy that reaches every port is a relay for spam.',
   ),
   deny: option(

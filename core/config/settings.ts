@@ -17,7 +17,7 @@ export interface AddressPattern {
 
 export interface ListenerSettings {
   readonly name: string
-  readonly mode: 'forward' | 'reverse' | 'icap'
+  readonly mode: 'forward' | 'reverse' | 'socks' | 'passthrough' | 'icap'
   /** `address:port`, `[v6]:port`, `unix:/path`. */
   readonly address: readonly string[]
   /** Connections in all, 0: no limit but the system's. */
@@ -32,6 +32,8 @@ export interface ListenerSettings {
   /** The chain of classifiers, in order: `rules`, and names of helpers and ICAP services. */
   readonly filter: readonly string[]
   readonly safe_search: SafeSearchLevel
+  /** Where all connections go, of mode `passthrough`: `address:port` or `name:port`. */
+  readonly server: string
   /** `require`: each connection begins with a header of the PROXY protocol, or is closed. */
   readonly proxy_protocol: 'off' | 'require'
   /** Networks that such headers are taken from. */

@@ -14,6 +14,7 @@ import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import { type Arrival, arrived } from './arrival.ts'
+import type { TunnelAnswers } from './entrance.ts'
 import { addressOf, type Connected, type ListenerContext } from './listener.ts'
 import type { Peek } from './peek.ts'
 import type { Petition, Petitioner } from './petition.ts'
@@ -87,6 +88,8 @@ export class Client implements Timed, Connected {
   /** A connection that carries this client's login, for nobody else (RFC 4559 6). It waits for its next request. */
   bound: OriginConnection | null = null
   race: Race | null = null
+  /** How it is answered where it does not speak HTTP; `null`: it does. */
+  answers: TunnelAnswers | null = null
   /** The request as the chain of classifiers has it; `null`: nobody is asked. */
   petition: Petition | null = null
   /** What is looked at of its first bytes inside a tunnel, while it is. */

@@ -25,7 +25,7 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
   const origin = routeConnect(client, target)
   let connection = await reachOne(client, origin, target)
   record.firstByte = proxy.clock.now() - client.began
-  outbox.writer.put(ESTABLISHED)
+  outbox.writer.put(client.answers === null ? ESTABLISHED : client.answers.established)
   await opened(client, 200)
   let peek: Peek | null = null
   if (client.petition !== null && client.listener.settings.peek) {

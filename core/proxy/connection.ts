@@ -81,7 +81,7 @@ function nextHead(client: Client): Head | null {
  * Close so that the client gets to read what was sent last: half-close, and read until it ends (RFC 9112 9.6). Otherwise
  * the reset that answers what it still sends would destroy it.
  */
-async function linger(client: Client): Promise<void> {
+export async function linger(client: Client): Promise<void> {
   const { socket, messages, upload } = client
   try {
     if (client.waits !== 'end') {

@@ -20,6 +20,8 @@ export function failureOfDeny(deny: Deny): Failure {
 /** Put the answer into the client's outbox, or close. @throws Failure denied, filter-unavailable */
 export function obey(client: Client, ending: Ending): void {
   if (ending.kind === 'deny') throw failureOfDeny(ending)
+  // Who speaks no HTTP can be sent nowhere, and shown nothing.
+  if (client.answers !== null && ending.kind !== 'close') throw new Failure('denied', ending.reason)
   const { record, proxy } = client
   const head = record.request!
   // A body is in the way of the next request, and after CONNECT nobody knows what the client takes the answer for.

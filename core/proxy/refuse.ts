@@ -70,6 +70,14 @@ export function refuseNow(client: Client, failure: Failure): void {
 }
 
 function writeRefusal(client: Client, failure: Failure): void {
+  if (client.answers !== null) {
+    client.reusable = false
+    client.record.status = failure.status
+    client.answered = true
+    client.outbox.discard()
+    client.outbox.writer.put(client.answers.refused(failure))
+    return
+  }
   const { proxy, record, outbox } = client
   const head = record.request
   const close = ends(failure, head) || !client.reusable || client.messages.ended

@@ -101,7 +101,12 @@ function remembered(client: Client, origins: Origins, host: string, port: number
 /** The origin of a CONNECT. @throws Failure method-refused, port-refused */
 export function routeConnect(client: Client, target: Target): Origin {
   const { origins, settings } = client.proxy
-  if (client.listener.settings.mode === 'reverse') throw new Failure('method-refused', 'CONNECT')
+  const { mode } = client.listener.settings
+  if (mode === 'reverse') throw new Failure('method-refused', 'CONNECT')
+  // The operator wrote where it goes.
+  if (mode === 'passthrough' && client.petition?.rewritten !== true) {
+    return client.petition?.dial ? destination(client, target) : origins.find(target.host, target.port, false)
+  }
   if (!permitted(settings.outgoing.connect_ports, target.port)) {
     throw new Failure('port-refused', `port ${target.port}`)
   }

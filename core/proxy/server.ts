@@ -11,6 +11,7 @@ import { Client } from './client.ts'
 import { type Arrival, arrived, Newcomer } from './arrival.ts'
 import { converse, turnAway } from './connection.ts'
 import { logger } from './diagnostics.ts'
+import { conversePassthrough, converseSocks, SILENT } from './entrance.ts'
 import { Filters } from './filters.ts'
 import { IcapPeer } from './icap_peer.ts'
 import { serveIcap, turnAwayIcap } from './icap_server.ts'
@@ -181,7 +182,10 @@ export class Server {
     }
     const client = new Client(proxy, context, socket, arrival)
     const full = context.admit(client)
-    this.#tasks.add(full === '' ? converse(client, this.#record) : turnAway(client, full, this.#record))
+    const { mode } = context.settings
+    if (mode === 'socks' || mode === 'passthrough') client.answers = SILENT
+    const serve = mode === 'socks' ? converseSocks : mode === 'passthrough' ? conversePassthrough : converse
+    this.#tasks.add(full === '' ? serve(client, this.#record) : turnAway(client, full, this.#record))
   }
 
   #bug(error: unknown): void {

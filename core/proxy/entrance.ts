@@ -1,0 +1,146 @@
+/**
+ * Tunnels of clients that do not speak HTTP to us: SOCKS, and whatever comes to a listener of mode "passthrough". Each is
+ * made a CONNECT, so that it is decided about, connected and logged as one; only the answers are others.
+ */
+
+import { parseAddress, splitHostPort } from '../bytes/address.ts'
+import { toBytes } from '../bytes/ascii.ts'
+import { Failure } from '../failure.ts'
+import { machineWords } from '../flow/machine_words.ts'
+import { type OwnHead, readHead } from '../http/change.ts'
+import type { SocksRefusal, SocksRequest } from '../socks/server.ts'
+import { socksEstablished, socksRefused, SocksServer } from '../socks/server.ts'
+import type { Client } from './client.ts'
+import { linger, type Recorded } from './connection.ts'
+import { perform } from './perform.ts'
+import { refuse } from './refuse.ts'
+
+/** What a client that speaks no HTTP is answered. */
+export interface TunnelAnswers {
+  readonly established: Uint8Array
+  refused(failure: Failure): Uint8Array
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0)
+/** There are no words: the end of the connection has to say it. */
+export const SILENT: TunnelAnswers = { established: NOTHING, refused: () => NOTHING }
+
+/** Letters, digits and what else stands in names of hosts: what is none must not become a part of a head. */
+const NAME = /^[A-Za-z0-9._-]{1,255}$/
+
+/** A CONNECT to there. @throws Failure bad-target */
+function connectTo(host: string, port: number): OwnHead {
+  const sixth = host.includes(':')
+  if (sixth ? parseAddress(host) === null : !NAME.test(host)) throw new Failure('bad-target', 'a host that is none')
+  const authority = sixth ? `[${host}]:${port}` : `${host}:${port}`
+  return readHead(toBytes(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`))
+}
+
+/** Serve one SOCKS client: one tunnel, or a refusal. */
+export async function converseSocks(client: Client, recorded: Recorded): Promise<void> {
+  const socks = new SocksServer(false)
+  await converseTunnel(client, recorded, async () => {
+    client.wait('request', client.listener.settings.idle_timeout)
+    for (;;) {
+      const step = socks.next()
+      switch (step.kind) {
+        case 'more':
+          if (!await more(client, socks)) return null
+          continue
+        case 'reply':
+          client.outbox.writer.put(step.bytes)
+          await client.outbox.flush()
+          continue
+        case 'bad':
+          client.answers = { established: NOTHING, refused: () => step.reply }
+          throw new Failure('bad-request', `SOCKS: ${step.why}`)
+        case 'login':
+          throw new Error('a login that was not asked for')
+        case 'request':
+          client.answers = answersOf(step.request)
+          client.messages.parser.feed(socks.rest())
+          if (step.request.command !== 'connect') throw new Failure('method-refused', 'SOCKS: only CONNECT is served')
+          return connectTo(step.request.host, step.request.port)
+      }
+    }
+  })
+}
+
+/** Serve one connection of a listener that knows where all of them go. */
+export async function conversePassthrough(client: Client, recorded: Recorded): Promise<void> {
+  await converseTunnel(client, recorded, () => {
+    const { server } = client.listener.settings
+    const parts = splitHostPort(server)
+    if (parts === null) throw new Error(`server "${server}" passed validation and is no address`)
+    return Promise.resolve(connectTo(parts.host, parts.port))
+  })
+}
+
+/** `open` reads what the client wants; `null`: it left before it said so. */
+async function converseTunnel(client: Client, recorded: Recorded, open: () => Promise<OwnHead | null>): Promise<void> {
+  let own: OwnHead | null = null
+  try {
+    try {
+      own = await open()
+    } catch (error) {
+      const failure = error instanceof Failure ? error : client.late ?? new Failure('client-left', machineWords(error))
+      if (failure.code === 'client-left') return
+      if (client.waits !== 'end') client.begin(null)
+      await refuse(client, failure)
+      client.finish()
+      recorded(client.record)
+      await linger(client)
+      return
+    }
+    if (own === null) return
+    client.begin(own.head)
+    client.reusable = false
+    await perform(client, own.head)
+    client.finish()
+    recorded(client.record)
+    client.release(false)
+    await linger(client)
+  } finally {
+    client.close()
+    client.messages.parser.release()
+    own?.release()
+  }
+}
+
+/** @returns false when the client has ended. @throws Failure head-timeout; SystemFailure */
+async function more(client: Client, socks: SocksServer): Promise<boolean> {
+  const pulled = await client.messages.pull()
+  if (client.late !== null) throw client.late
+  if (pulled.done === true) return false
+  client.messages.received += pulled.value.length
+  socks.feed(pulled.value)
+  if (client.waits === 'request') client.wait('head', client.listener.settings.head_timeout)
+  return true
+}
+
+function answersOf({ version }: SocksRequest): TunnelAnswers {
+  return {
+    established: socksEstablished(version),
+    refused: (failure) => socksRefused(version, refusalOf(failure)),
+  }
+}
+
+function refusalOf({ code, when }: Failure): SocksRefusal {
+  switch (code) {
+    case 'method-refused':
+      return 'command'
+    case 'connect-refused':
+      return 'refused'
+    case 'connect-timeout':
+    case 'name-timeout':
+      return 'timed-out'
+    case 'connect-unreachable':
+      return 'unreachable'
+    case 'bad-target':
+    case 'bad-host':
+      return 'no-host'
+    default:
+      if (when === 'decide') return 'not-allowed'
+      return when === 'resolve' ? 'no-host' : 'failed'
+  }
+}
