@@ -33,6 +33,9 @@ export function hashBytes(bytes: Uint8Array, size: number): number {
   return mixHash(hash)
 }
 
+/** What comes to be put was not there to be counted. */
+export class Uncounted extends Error {}
+
 /** How much room each bucket takes. */
 export class ByteSetPlan {
   readonly #numbered: boolean
@@ -85,7 +88,7 @@ export class ByteSet {
 
   /**
    * The first `size` of `entry`, copied. What is there already stays as it is.
-   * @throws RangeError when there is no room: it was not counted.
+   * @throws Uncounted when there is no room for it.
    */
   put(hash: number, entry: Uint8Array, size: number, number: number): void {
     const bytes = this.#bytes
@@ -100,7 +103,7 @@ export class ByteSet {
       if (length === size && same(bytes, at, entry, size)) return
       at += length
     }
-    if (at + size + (size < 0x80 ? 1 : 2) + extra > end) throw new RangeError('Cannot put what was not counted')
+    if (at + size + (size < 0x80 ? 1 : 2) + extra > end) throw new Uncounted('Cannot put what was not counted')
     if (size >= 0x80) bytes[at++] = 0x80 | size >> 8
     bytes[at++] = size & 0xff
     if (this.#numbered) bytes[at++] = number

@@ -115,7 +115,7 @@ export class DomainSet {
     return this.#set.memory
   }
 
-  /** The second pass: as in {@link DomainPlan.add}. @throws RangeError for what was not there in the first. */
+  /** The second pass: as in {@link DomainPlan.add}. @throws Uncounted for what was not there in the first. */
   add(bytes: Uint8Array, start: number, end: number, number: number): void {
     const size = pack(bytes, start, end)
     if (size === 0) return

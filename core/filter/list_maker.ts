@@ -97,7 +97,7 @@ export class ListMaker {
     this.#part = this.#parts.get(file.kind)!
   }
 
-  /** @throws NoText; RangeError when the second pass brings other lines than the first. */
+  /** @throws NoText; Uncounted when the second pass brings other lines than the first. */
   piece(bytes: Uint8Array): void {
     this.#lines.piece(bytes)
   }
@@ -120,6 +120,11 @@ export class ListMaker {
   /** The second pass is over. */
   make(): MadeList {
     return new PartedList(this.#name, [...this.#parts.values()], this.#categories)
+  }
+
+  /** It comes to nothing: its memory is free. */
+  release(): void {
+    for (const part of this.#parts.values()) part.release()
   }
 
   /** What is wrong, `path:line: words`: the first of them, and how many more there are. */

@@ -8,7 +8,7 @@ export interface ListPart {
   count(bytes: Uint8Array, start: number, end: number, category: number): string
   /** From the first pass to the second. */
   turn(): void
-  /** Second pass: the same lines. @throws RangeError when they are others. */
+  /** Second pass: the same lines. @throws Uncounted when they are others. */
   put(bytes: Uint8Array, start: number, end: number, category: number): void
   /** The category that the request is found in; -1: in none. */
   find(subject: Subject): number

@@ -60,7 +60,7 @@ export class NetworkTable {
     return this.#set.memory
   }
 
-  /** @throws RangeError for what was not there in the first pass. */
+  /** @throws Uncounted for what was not there in the first pass. */
   add(network: Network, number: number): void {
     const size = spell(network.bytes, network.length)
     this.#lengths[key[0]] = 1

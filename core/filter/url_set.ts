@@ -108,7 +108,7 @@ export class UrlSet {
     return this.#set.memory + this.#hosts.byteLength
   }
 
-  /** @throws RangeError for what was not there in the first pass. */
+  /** @throws Uncounted for what was not there in the first pass. */
   add(host: string, path: string, query: string, number: number): void {
     if (host.length + path.length + query.length + 1 >= LIST_URL_SIZE) return
     const size = spell(host, path, query)

@@ -1,6 +1,7 @@
 /** Lists: read at start, read again when their files change, swapped whole. The part that waits; see core/filter/list_maker.ts. */
 
 import type { ListSettings } from '../config/settings.ts'
+import { Uncounted } from '../filter/byte_set.ts'
 import { ListMaker, type MadeList } from '../filter/list_maker.ts'
 import { NoText } from '../filter/list_lines.ts'
 import type { List, Lists as ListsByName } from '../filter/lists.ts'
@@ -50,29 +51,33 @@ function failure(settings: ListSettings, error: unknown): ListFailure {
   if (error instanceof SystemFailure && code === 'missing') return new ListFailure(code, `${place} is not there`)
   if (error instanceof SystemFailure) return new ListFailure(code, `${place} cannot be read: ${error.message}`)
   if (error instanceof ListFailure || error instanceof NoText) return new ListFailure(code, error.message)
-  // A RangeError of the second pass: the files are others than in the first.
-  if (error instanceof RangeError) return new ListFailure('other', `${place} changed while it was read`)
+  if (error instanceof Uncounted) return new ListFailure('other', `${place} changed while it was read`)
+  // What runtimes throw when an array cannot be had.
+  if (error instanceof RangeError) {
+    return new ListFailure('exhausted', `${place} needs too much memory (${error.message})`)
+  }
   throw error
 }
 
 async function load(runtime: Runtime, settings: ListSettings, known: FoundFiles | null): Promise<Made> {
   const release = runtime.stay()
+  let maker: ListMaker | null = null
   try {
     const found = known ?? await findFiles(runtime.files, settings)
-    const maker = new ListMaker(settings.name, found.files, found.categories)
+    maker = new ListMaker(settings.name, found.files, found.categories)
     await pass(runtime, maker, found)
     maker.turn()
     await pass(runtime, maker, found)
     const list = maker.make()
     const problems = [...maker.problems(), ...found.aliases]
     if ((await findFiles(runtime.files, settings)).signature !== found.signature) {
-      list.release()
-      throw new RangeError()
+      throw new Uncounted()
     }
     const { entries } = list
     if (entries === 0 && problems.length > 0) throw new ListFailure('broken', `it has no valid entry: ${problems[0]}`)
     return { list, problems, entries, signature: found.signature }
   } catch (error) {
+    maker?.release()
     throw failure(settings, error)
   } finally {
     release()
