@@ -76,7 +76,7 @@ describe('listeners whose clients speak no HTTP', () => {
         socket.destroy()
         resolve(answer)
       }
-      socket.on('data', (data) => {
+      socket.on('data', (data: Buffer) => {
         answer.push(...data)
         if (answer.length >= size) done()
       }).on('error', done).on('close', done).on('end', done)
