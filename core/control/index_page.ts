@@ -29,8 +29,8 @@ interface Table {
 /** The metrics of what decides, by how their names begin. */
 const FILTERING = /^(?:filter|list|helper|icap)_/
 
-/** Tables whose labels are not named well for people. */
-const CAPTIONS: Readonly<Record<string, string>> = { icap: 'ICAP services' }
+/** Labels that are called otherwise by people. */
+const LABELS: Readonly<Record<string, string>> = { icap: 'ICAP service' }
 
 /** Columns whose metrics are not named well for a column. Others are called by what is left of their names. */
 const HEADS: { readonly [name in MetricName]?: string } = {
@@ -164,8 +164,8 @@ function matrix(name: MetricName, label: string, counted: Tree): Table {
   const heads = [...new Set(Object.values(counted).flatMap((row) => Object.keys(tree(row))))]
     .filter((head) => Object.values(counted).some((row) => totalOf(tree(row)[head]) > 0))
   return {
-    caption: `${capital(headOf(name, label))} by ${label}`,
-    heads: [label, ...heads.map(escapeHtml)],
+    caption: `${capital(headOf(name, label))} by ${LABELS[label] ?? label}`,
+    heads: [LABELS[label] ?? label, ...heads.map(escapeHtml)],
     rows: heads.length === 0 ? [] : most(Object.keys(counted), (value) => totalOf(counted[value])).map((value) => [
       escapeHtml(value),
       ...heads.map((head) => number(totalOf(tree(counted[value])[head]))),
@@ -181,8 +181,8 @@ function columns(label: string, names: readonly MetricName[], total: Snapshot): 
   const decided = names.every((name) => name.startsWith('filter_'))
   const size = (value: string) => trees.reduce((sum, counted) => sum + own(counted, value), 0)
   return {
-    caption: CAPTIONS[label] ?? capital(plural(label)),
-    heads: [label, ...names.map((name) => HEADS[name] ?? headOf(name, label))],
+    caption: capital(plural(LABELS[label] ?? label)),
+    heads: [LABELS[label] ?? label, ...names.map((name) => HEADS[name] ?? headOf(name, label))],
     rows: (decided ? most(values, size) : values).map((value) => [
       escapeHtml(value),
       ...names.map((name, i) => written(name, own(trees[i], value))),

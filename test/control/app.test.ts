@@ -221,6 +221,15 @@ describe('/', () => {
     expect(table(html, 'Unanswered by helper')).toEqual(['helper | late', 'guard | 2'])
   })
 
+  it('shows the ICAP services, and what came of what they were asked', async () => {
+    const overview = new FakeOverview()
+    overview.next = { icap_asked_total: { scan: 9 }, icap_outcomes_total: { scan: { unchanged: 8, failed: 1 } } }
+    const html = await page(overview)
+    expect(table(html, 'ICAP services')[0]).toMatch(/^ICAP service \| .*\basked\b/)
+    expect(table(html, 'ICAP services')[1]).toMatch(/^scan \| .*\b9\b/)
+    expect(table(html, 'Outcomes by ICAP service')).toEqual(['ICAP service | unchanged | failed', 'scan | 8 | 1'])
+  })
+
   it('shows names as text, whatever is in them; metrics too', async () => {
     const overview = new FakeOverview()
     const name = '<b>"x"\\y\n\x1b[2J</b>'
