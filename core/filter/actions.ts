@@ -88,9 +88,12 @@ function changesOf(rule: RuleSettings): ((subject: Subject, name: string) => Cha
   if (rule.do !== 'rewrite' && set.length + append.length + cookie.length + rule.remove.length === 0) return null
   const fill = (pairs: Pairs, subject: Subject, name: string) =>
     pairs.map(([field, value]) => [field, value.fill(subject, name)] as const)
+  // Host is made of the URL where it is not said to stay: the one that is set stays.
+  const keepHost = Object.keys(rule.set).some((name) => name.toLowerCase() === 'host')
   return (subject, name) => ({
     ...NO_CHANGES,
-    url: rewritten(subject, to.fill(subject, name)),
+    url: rewritten(subject, to.fill(subject, name)) || (keepHost ? subject.url : ''),
+    keepHost,
     set: fill(set, subject, name),
     append: fill(append, subject, name),
     remove: rule.remove,
@@ -101,7 +104,7 @@ function changesOf(rule: RuleSettings): ((subject: Subject, name: string) => Cha
 /** Whether the decision is the same for all requests. */
 function isConstant(rule: RuleSettings): boolean {
   if (rule.list !== undefined || rule.any !== undefined || rule.all !== undefined) return false
-  if (rule.do === 'rewrite' && rule.to !== '') return false
+  if ((rule.do === 'rewrite' && rule.to !== '') || Object.keys(rule.set).length > 0) return false
   const values = [rule.to, ...Object.values(rule.set), ...Object.values(rule.append)]
   return values.every((value) => template(value, true).constant)
 }

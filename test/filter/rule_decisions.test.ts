@@ -44,6 +44,10 @@ test.each<[rule: string, decision: object]>([
       },
     },
   ],
+  ['do = "rewrite"\nset = { host = "b" }', {
+    kind: 'rewrite',
+    changes: { ...NONE, url: 'http://a.test/x?y', keepHost: true, set: [['host', 'b']] },
+  }],
   ['do = "rewrite"\nremove = "D"', { kind: 'rewrite', changes: { ...NONE, remove: ['D'] } }],
   ['do = "respond"\ntext = "h\u00e9"', {
     kind: 'respond',
