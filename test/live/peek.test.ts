@@ -266,6 +266,8 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
       // The rule is about the name inside: CONNECT itself is permitted.
       ...[`--proxy-server=${proxy}`, '--dump-dom', `https://games.test:${secure.port}/`],
     ])
-    expect(errors).toMatch(/ERR_SSL_UNRECOGNIZED_NAME_ALERT/)
+    expect(errors, [program.diagnostics, ...program.output.slice(-6)].join('\n')).toMatch(
+      /ERR_SSL_UNRECOGNIZED_NAME_ALERT/,
+    )
   }, 90_000)
 })
