@@ -2,7 +2,7 @@
 
 import type { HelperSettings } from '../config/settings.ts'
 import { IcapLines } from '../exaproxy/icap_lines.ts'
-import { NO_PAGES, type Pages } from '../exaproxy/pages.ts'
+import type { Pages } from '../exaproxy/pages.ts'
 import { UrlLine } from '../exaproxy/url_line.ts'
 import type { Decision } from '../filter/decision.ts'
 import type { Answer, Dialect, Question } from '../filter/dialect.ts'
@@ -20,6 +20,11 @@ export interface Helper extends Classifier {
   readonly statistics: HelperStatistics
   /** Of those whose answers are kept; `null`: they are not. */
   readonly cache: AnswerCacheStatistics | null
+  /**
+   * Read everything anew: pages, and what the program reads at its start, for its children are replaced by others. Never
+   * rejects: what cannot be read stays as it is.
+   */
+  reload(): Promise<void>
   /** Settles when all children are gone, after {@link close}. */
   finished(): Promise<void>
 }
@@ -37,23 +42,32 @@ export async function openHelper(runtime: HelperRuntime, settings: HelperSetting
       return run(runtime, settings, new UrlRewrite(name, concurrency > 0, extras), log)
     case 'external_acl': {
       const dialect = new ExternalAcl(settings)
-      const helper = run(runtime, settings, dialect, log, () => dialect.statistics)
+      const forget = () => Promise.resolve(dialect.forget())
+      const helper = run(runtime, settings, dialect, log, forget, () => dialect.statistics)
       // Where answers are not kept, each request is a question of its own.
       const kept = settings.ttl > 0 && settings.negative_ttl > 0 && settings.cache_size > 0
       return kept ? new SharedHelper(helper, (subject) => dialect.lineOf(subject)) : helper
     }
     case 'exaproxy-url':
-      return run(runtime, settings, new UrlLine(name, await readPages(runtime.files, folder)), log)
-    case 'exaproxy-icap':
-      return run(runtime, settings, new IcapLines(name, extras, await readPages(runtime.files, folder)), log)
+    case 'exaproxy-icap': {
+      const pages = { folder, files: await readPages(runtime.files, folder) }
+      const readAgain = async () => {
+        pages.files = await readPages(runtime.files, folder)
+      }
+      return protocol === 'exaproxy-url'
+        ? run(runtime, settings, new UrlLine(name, pages), log, readAgain)
+        : run(runtime, settings, new IcapLines(name, extras, pages), log, readAgain)
+    }
   }
 }
 
+/** `reread`: what the language has read, anew. */
 function run<Q extends Question, A extends Answer>(
   runtime: HelperRuntime,
   settings: HelperSettings,
   dialect: Dialect<Q, A>,
   log: HelperLog,
+  reread: () => Promise<void> = () => Promise.resolve(),
   cache: () => AnswerCacheStatistics | null = () => null,
 ): Helper {
   const pool = new HelperPool(runtime, settings, dialect, log)
@@ -62,6 +76,20 @@ function run<Q extends Question, A extends Answer>(
     judge: (subject) => pool.judge(subject),
     close: () => pool.close(),
     finished: () => pool.finished(),
+    async reload() {
+      try {
+        await reread()
+      } catch (error) {
+        if (!(error instanceof SystemFailure)) throw error
+        const { name: helper, folder } = settings
+        log.warning('helper {helper} keeps its pages: {folder} cannot be read ({why})', {
+          helper,
+          folder,
+          why: error.message,
+        })
+      }
+      pool.renew()
+    },
     get statistics() {
       return pool.statistics
     },
@@ -101,13 +129,21 @@ class SharedHelper implements Helper {
     if (said instanceof Promise) {
       const key = this.#keyOf(subject)
       this.#open.set(key, said)
-      void said.then(() => this.#open.delete(key))
+      void said.then(() => {
+        if (this.#open.get(key) === said) this.#open.delete(key)
+      })
     }
     return said
   }
 
   close(): void {
     this.#helper.close()
+  }
+
+  reload(): Promise<void> {
+    // Who asks from now on is not to hear from those that go.
+    this.#open.clear()
+    return this.#helper.reload()
   }
 
   finished(): Promise<void> {
@@ -119,11 +155,10 @@ class SharedHelper implements Helper {
  * The pages of a folder and of those inside it. What is larger than a page may be is left out, as if it were not there.
  * Rejects with: SystemFailure where the folder cannot be read, or has too much in it
  */
-export async function readPages(files: Files, folder: string): Promise<Pages> {
-  if (folder === '') return NO_PAGES
+export async function readPages(files: Files, folder: string): Promise<Pages['files']> {
   const found = new Map<string, Uint8Array>()
-  await readFolder(files, folder.replace(/(.)\/+$/, '$1'), '', 1, found)
-  return { folder, files: found }
+  if (folder !== '') await readFolder(files, folder.replace(/(.)\/+$/, '$1'), '', 1, found)
+  return found
 }
 
 async function readFolder(

@@ -66,6 +66,8 @@ export class HelperChild<Q extends Question, A extends Answer> {
   answers = 0
   /** It has something whose time is over: it gets nothing more until that is answered. */
   late = 0
+  /** It gets nothing more, and ends when it has answered what it has: another comes in its place. */
+  leaving = false
   /** It gets nothing more for good. */
   finished = false
   /** It was told to end. */

@@ -147,7 +147,7 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
     const complaints = this.#complaints
     this.#keeper = {
       answered: (child, asked, outcome) => this.#answered(child, asked, outcome),
-      rested: (child) => this.#feed(child, child.heard),
+      rested: (child) => child.leaving ? this.#leave(child, child.heard) : this.#feed(child, child.heard),
       lost: (child) => this.#lost(child),
       gone: (child, code) => this.#gone(child, code),
       get listening() {
@@ -196,6 +196,15 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
       if (asked.size > 0) counts.busy++
     }
     return { ...counts }
+  }
+
+  /** Other children in the place of those there are, each when it has answered what it has: they read their files anew. */
+  renew(): void {
+    const now = this.#clock.now()
+    for (const child of [...this.#children]) {
+      child.leaving = true
+      this.#leave(child, now)
+    }
   }
 
   close(): void {
@@ -255,6 +264,7 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
     let best: HelperChild<Q, A> | null = null
     let least = Infinity
     for (const child of this.#children) {
+      if (child.leaving) continue
       const load = child.asked.size
       if (load === 0) return child
       if (load >= this.#room || child.late > 0) continue
@@ -266,11 +276,22 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
     return best ?? (this.#children.length === 0 ? this.#start(now) : null)
   }
 
+  #leave(child: HelperChild<Q, A>, now: number): void {
+    if (child.asked.size > 0) return
+    const at = this.#children.indexOf(child)
+    if (at === -1) return
+    this.#children.splice(at, 1)
+    child.dismiss()
+    this.#fill(now)
+    this.#feedAll(now)
+    this.#grow(now, 1)
+  }
+
   /** Give a child what waits, as much as it may have. */
   #feed(child: HelperChild<Q, A>, now: number): void {
     // There is no time to answer what is nearly over: who comes next would be late, too.
     const least = now + Math.min(this.#usual, this.#settings.timeout / 2)
-    while (child.asked.size < this.#room && child.late === 0 && !child.finished) {
+    while (child.asked.size < this.#room && child.late === 0 && !child.finished && !child.leaving) {
       const asked = this.#waiting.first
       if (asked === null) return
       if (asked.deadline <= least) {

@@ -81,9 +81,10 @@ export class Filters {
     return services.length === 0 ? null : new ResponseServices(services)
   }
 
-  /** Read the lists again; those that cannot be read stay as they are. */
+  /** Read the lists again, and have the helpers do so; those that cannot be read stay as they are. */
   reload(): void {
     void this.lists.reload()
+    for (const helper of this.#helpers.values()) void helper.reload()
   }
 
   close(): void {

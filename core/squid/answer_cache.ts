@@ -91,6 +91,11 @@ export class AnswerCache {
     }
   }
 
+  clear(): void {
+    this.#entries.clear()
+    this.#size = 0
+  }
+
   #drop(line: string, entry: Entry): void {
     this.#entries.delete(line)
     this.#size -= entry.size

@@ -33,6 +33,8 @@ type ExternalAclSettings = Pick<
 interface AclQuestion extends Question {
   /** Without channel and line feed. */
   readonly line: string
+  /** How often all was forgotten before it was asked. */
+  readonly age: number
 }
 
 export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
@@ -40,6 +42,7 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
   readonly #settings: ExternalAclSettings
   readonly #format: LogFormat
   readonly #cache: AnswerCache
+  #age = 0
 
   /** @throws LogFormatError */
   constructor(settings: ExternalAclSettings) {
@@ -54,6 +57,12 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
     return this.#cache.statistics
   }
 
+  /** What was said, and what is about to be, holds no longer than for those who asked. */
+  forget(): void {
+    this.#age++
+    this.#cache.clear()
+  }
+
   /** All that the answer depends on. */
   lineOf(subject: Subject): string {
     return expandLogFormat(this.#format, subject)
@@ -66,7 +75,7 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
     }
     const known = this.#cache.find(line, now)
     if (known !== null && !this.#cache.refreshing) return known
-    return { kind: 'question', known, line }
+    return { kind: 'question', known, line, age: this.#age }
   }
 
   write(out: ByteWriter, { line }: AclQuestion, channel: number): void {
@@ -82,20 +91,20 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
     return new AnswerLines(this.channels)
   }
 
-  decide({ text }: AnswerLine, { line }: AclQuestion, now: number): Decision | Again {
+  decide({ text }: AnswerLine, question: AclQuestion, now: number): Decision | Again {
     // Nothing at all is an answer of rewriters alone.
     const reply = parseReply(text)
     const result = text === '' ? 'none' : reply.result
-    const { ttl, negative_ttl, grace } = this.#settings
+    const { ttl, negative_ttl } = this.#settings
     switch (result) {
       case 'OK': {
         const decision = this.#permit(reply)
-        this.#cache.keep(line, decision, now, ttl, grace)
+        this.#keep(question, decision, now, ttl)
         return decision
       }
       case 'ERR': {
         const decision: Decision = { kind: 'deny', status: 403, broken: false, ...this.#causeOf(reply) }
-        this.#cache.keep(line, decision, now, negative_ttl, grace)
+        this.#keep(question, decision, now, negative_ttl)
         return decision
       }
       case 'BH':
@@ -103,6 +112,10 @@ export class ExternalAcl implements Dialect<AclQuestion, AnswerLine> {
       case 'none':
         return { kind: 'again', reason: `it answered ${JSON.stringify(answerWords(text))}`, nonsense: true }
     }
+  }
+
+  #keep({ line, age }: AclQuestion, decision: Decision, now: number, ttl: number): void {
+    if (age === this.#age) this.#cache.keep(line, decision, now, ttl, this.#settings.grace)
   }
 
   #permit(reply: SquidReply): Decision {

@@ -183,13 +183,12 @@ describe('pages', () => {
     files.put('/pages/deny.html', 'no')
     files.put('/pages/more/dot.txt', 'dot')
     for (const folder of ['/pages', '/pages/']) {
-      const pages = await readPages(files, folder)
-      expect([pages.folder, [...pages.files.keys()].sort()]).toEqual([folder, ['deny.html', 'more/dot.txt']])
+      expect([...(await readPages(files, folder)).keys()].sort()).toEqual(['deny.html', 'more/dot.txt'])
     }
   })
 
   test('none are read where there is no folder', async () => {
-    expect((await readPages(new Machine().files, '')).files.size).toBe(0)
+    expect((await readPages(new Machine().files, '')).size).toBe(0)
   })
 
   test('what is too large, or too deep, is not there', async () => {
@@ -198,7 +197,7 @@ describe('pages', () => {
     files.put('/pages/fits.html', 'x'.repeat(PAGE_TEMPLATE_SIZE))
     files.put(`/pages/${'d/'.repeat(HELPER_FOLDERS)}deep.html`, 'x')
     files.put(`/pages/${'d/'.repeat(HELPER_FOLDERS - 1)}low.html`, 'x')
-    const found = [...(await readPages(files, '/pages')).files.keys()]
+    const found = [...(await readPages(files, '/pages')).keys()]
     expect(found.sort()).toEqual([`${'d/'.repeat(HELPER_FOLDERS - 1)}low.html`, 'fits.html'])
   })
 
@@ -217,6 +216,115 @@ describe('pages', () => {
     const asked = ask()
     await settle(10)
     expect(asked.decision).toMatchObject({ kind: 'respond', status: 200, type: 'text/html' })
+    helper.close()
+  })
+})
+
+describe('read anew', () => {
+  test('other children come in the place of those there are, which answer what they have', async () => {
+    let started = 0
+    const machine = new Machine()
+    const settings = { ...SETTINGS, extras: '', minimum: 2, maximum: 2 }
+    const release: (() => void)[] = []
+    machine.children.programs.set('guard', async (io: Io) => {
+      const own = ++started
+      for await (const bytes of io.input) {
+        if (new TextDecoder().decode(bytes).startsWith('http://slow')) {
+          await new Promise<void>((resolve) => release.push(resolve))
+        }
+        await io.write(`302:http://child-${own}/\n`)
+      }
+      return 0
+    })
+    const helper = await openHelper(machine, settings, SILENT)
+    const ask = (url: string) => new Judged(helper.judge(asking(url)))
+    const slow = ask('http://slow.test/')
+    await settle()
+    expect([started, slow.word]).toEqual([2, 'waits'])
+    await helper.reload()
+    await settle()
+    // The idle one is gone, and another is there; the busy one has its time.
+    expect(started).toBe(3)
+    const next = ask('http://a.test/')
+    await settle(10)
+    expect([next.word, slow.word]).toEqual(['redirect http://child-3/', 'waits'])
+    release[0]()
+    await settle(10)
+    expect(slow.word).toBe('redirect http://child-1/')
+    expect(started).toBe(4)
+    for (let i = 0; i < 4; i++) {
+      const later = ask('http://a.test/')
+      await settle(10)
+      expect(later.word).toMatch(/child-[34]/)
+    }
+    expect(helper.statistics).toMatchObject({ children: 2, deaths: 0, kills: 0, retries: 0, broken: 0 })
+    helper.close()
+    await settle(10)
+  })
+
+  test('with one child at most, who asks meanwhile waits for the next', async () => {
+    let answer = '302:http://old/\n'
+    const { helper, ask } = await open({}, () => answer)
+    const before = ask()
+    await helper.reload()
+    answer = '302:http://new/\n'
+    const after = ask()
+    await settle(20)
+    expect([before.word, after.word].map((word) => word.startsWith('redirect'))).toEqual([true, true])
+    expect(helper.statistics).toMatchObject({ children: 1, starts: 2, deaths: 0, kills: 0 })
+    helper.close()
+  })
+
+  test('one that does not answer any more is killed as ever', async () => {
+    const { machine, helper, ask } = await open({ timeout: 100 }, () => '')
+    const asked = ask()
+    await settle()
+    await helper.reload()
+    for (let i = 0; i < 30; i++) await machine.clock.advance(10)
+    await settle(10)
+    expect(asked.word).toMatch(/^503 /)
+    expect(helper.statistics).toMatchObject({ children: 1, starts: 2, kills: 1 })
+    helper.close()
+  })
+
+  test('what external_acl said is forgotten, also what it is about to say', async () => {
+    let answer = 'OK\n'
+    const settings = { protocol: 'external_acl', ttl: 1000, negative_ttl: 1000, cache_size: 10 } as const
+    const { helper, questions, ask } = await open(settings, () => answer)
+    ask()
+    await settle(10)
+    expect(ask().word).toBe('permit')
+    const asked = ask('http://b.test/')
+    await helper.reload()
+    await settle(10)
+    expect(asked.word).toBe('permit')
+    answer = 'ERR\n'
+    const later = [ask(), ask('http://b.test/')]
+    await settle(20)
+    expect(later.map(({ word }) => word)).toEqual(['403 ', '403 '])
+    expect(questions.length).toBe(4)
+    helper.close()
+  })
+
+  test('pages, which stay where they cannot be read', async () => {
+    const machine = new Machine()
+    machine.files.put('/pages/deny.html', 'one')
+    const settings = { protocol: 'exaproxy-url', folder: '/pages' } as const
+    const { helper, ask } = await open(settings, () => 'file://deny.html\n', '\n', machine)
+    const body = async () => {
+      const asked = ask()
+      await settle(20)
+      return asked.decision?.kind === 'respond' ? new TextDecoder().decode(asked.decision.body) : asked.word
+    }
+    expect(await body()).toBe('one')
+    machine.files.put('/pages/deny.html', 'two')
+    expect(await body()).toBe('one')
+    await helper.reload()
+    expect(await body()).toBe('two')
+    machine.files.failures.set('/pages', 'denied')
+    machine.files.put('/pages/deny.html', 'three')
+    await helper.reload()
+    expect(await body()).toBe('two')
     helper.close()
   })
 })

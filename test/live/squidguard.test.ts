@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -80,6 +80,8 @@ describe.skipIf(missing !== '')(`squidGuard with ${DOMAINS} domains${missing}`, 
     return output.toString()
   }
 
+  const guards = () => world.program.workers.flatMap(childrenOf)
+
   test.each<[string, string]>([
     ['a host that is on no list', 'http://good.test:[origin]/page'],
     ['a path that is on no list', 'http://site.test:[origin]/good'],
@@ -134,7 +136,6 @@ describe.skipIf(missing !== '')(`squidGuard with ${DOMAINS} domains${missing}`, 
   test('one of them killed while many ask: each is answered, and nothing slips through', async () => {
     const { port } = world.origin
     const authority = `good.test:${port}`
-    const guards = () => world.program.workers.flatMap(childrenOf)
     await until(() => guards().length >= 2, 'two programs at work')
     const answers: Record<string, number> = {}
     let served = 0
@@ -165,6 +166,26 @@ describe.skipIf(missing !== '')(`squidGuard with ${DOMAINS} domains${missing}`, 
     expect(answers).toEqual({ '200 hello\n': 500, '302 true': 500 })
     expect(world.requests.length - before).toBe(500)
   }, 60_000)
+
+  test('expressions, which it reads at its start, are read anew on SIGHUP, while many ask', async () => {
+    const added = 'http://good.test/brand-new/'
+    const url = `http://good.test:${world.origin.port}/brand-new/`
+    expect(await fetch(url)).toBe('200 ')
+    appendFileSync(join(folder, 'db/adult/expressions'), '/brand-new/\n')
+    expect(await fetch(url)).toBe('200 ')
+    let asking = true
+    const statuses = new Set<number>()
+    const load = Promise.all(Array.from({ length: 4 }, async () => {
+      while (asking) statuses.add((await world.get('/meanwhile', [], 'good.test')).status)
+    }))
+    const old = new Set(guards())
+    world.program.signal('SIGHUP')
+    await until(() => guards().length >= 2 && guards().every((pid) => !old.has(pid)), 'other children')
+    expect(await fetch(added)).toBe(`302 ${BLOCK}${added}`)
+    asking = false
+    await load
+    expect([...statuses]).toEqual([200])
+  })
 
   test('goes with the proxy, however that ends', async () => {
     const other = await HelperWorld.start({ program: [installed('squidGuard'), '-c', join(folder, 'squidGuard.conf')] })
