@@ -26,7 +26,7 @@ async function namesOf(runtime: Runtime, path: string): Promise<string[]> {
   if (folder.includes('*')) throw new FileFailure(`"*" may stand in the name of a file only, not in ${folder}`)
   if (!pattern.includes('*')) return [path]
   try {
-    const names = await runtime.files.list(folder === '' ? '.' : folder)
+    const names = await runtime.files.list(folder === '' ? '.' : folder === '/' ? folder : folder.slice(0, -1))
     return names.filter((name) => fits(name, pattern)).toSorted().map((name) => folder + name)
   } catch (error) {
     if (!(error instanceof SystemFailure)) throw error

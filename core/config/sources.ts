@@ -193,6 +193,10 @@ export class Gathering {
       return
     }
     const path = set.slice(0, equals).split('.')
+    if (path[0] === MANY) {
+      this.problems.push({ where: '--set', option: path.join('.'), words: 'rules are for files alone' })
+      return
+    }
     const option = findOption(path)
     const value = option === null ? null : fromText(set.slice(equals + 1), option.shape)
     this.#add(path, value, { kind: 'command line', where: '--set' }, option !== null)
