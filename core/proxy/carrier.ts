@@ -40,6 +40,10 @@ export class ClientCarrier implements Carrier {
     return this.#client.messages.next()
   }
 
+  get onward(): BodySource | null {
+    return this.#expected ? null : this.#client.messages
+  }
+
   refill(): Promise<void> {
     if (this.#expected) return this.#bid()
     return this.#client.messages.refill()

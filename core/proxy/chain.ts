@@ -127,7 +127,7 @@ function ask(member: Member, petition: Petition): Decision | Promise<Decision> {
 }
 
 function dialOf({ host, port, trusted }: Intercept): Dial {
-  return { host, port, trusted, fallback: '' }
+  return { host, port, trusted, fallback: [] }
 }
 
 function note(petition: Petition, said: Decision): void {

@@ -4,6 +4,7 @@ import type { HelperSettings, ListenerSettings, Settings } from '../config/setti
 import { EXIT } from '../exit_codes.ts'
 import { type Helper, openHelper } from '../flow/classifiers.ts'
 import { IcapService } from '../flow/icap_client.ts'
+import type { IcapPool } from '../flow/icap_pool.ts'
 import { ListFailure, Lists } from '../flow/lists.ts'
 import type { Resolver } from '../flow/resolver.ts'
 import { parseAddress } from '../bytes/address.ts'
@@ -59,7 +60,13 @@ export class Filters {
       filters.close()
       throw error
     }
-    for (const one of settings.icap) filters.#services.set(one.name, new IcapService(proxy, one))
+    for (const one of settings.icap) {
+      const report = (url: string, words: string, grave: boolean): void => {
+        if (grave) log.warning('icap {name}: {url}: {words}', { name: one.name, url, words })
+        else log.info('icap {name}: {url}: {words}', { name: one.name, url, words })
+      }
+      filters.#services.set(one.name, new IcapService(proxy, one, report))
+    }
     proxy.statistics.filters = () => filters.#snapshot()
     return filters
   }
@@ -118,7 +125,18 @@ export class Filters {
     }
     const lists = this.lists.statistics
     const helpers = [...this.#helpers.values()].map(({ name, statistics, cache }) => ({ name, ...statistics, cache }))
+    const services = [...this.#services.values()]
+    const pools = (value: (pool: IcapPool) => number) =>
+      by(services, (service) => service.pools.reduce((sum, pool) => sum + value(pool), 0))
     return {
+      icap_connections: pools(({ open }) => open),
+      icap_waiting: pools(({ waiting }) => waiting),
+      icap_ill: pools(({ ill }) => ill ? 1 : 0),
+      icap_asked_total: by(services, ({ statistics }) => statistics.asked),
+      icap_outcomes_total: Object.fromEntries(services.map(({ name, statistics }) => {
+        const { unchanged, changed, answered, failed } = statistics
+        return [name, { unchanged, changed, answered, failed }]
+      })),
       filter_rules_total: named(hits, false),
       filter_report_only_total: named(reports, true),
       helper_children: by(helpers, ({ children }) => children),

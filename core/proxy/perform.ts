@@ -2,9 +2,9 @@
 
 import { Failure } from '../failure.ts'
 import type { BodySource } from '../flow/body_source.ts'
-import { Messages } from '../flow/messages.ts'
+import type { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
-import { mayRelay, relay as moveBody } from '../flow/relay.ts'
+import { relay as moveBody, relayable } from '../flow/relay.ts'
 import { Upload } from '../flow/upload.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
@@ -340,8 +340,9 @@ async function relayRest(client: Client, from: BodySource, taken: Promise<void> 
       const taken = outbox.data(event.chunk, event.from, event.to)
       if (taken !== undefined) await client.taking(taken)
     } else if (event.kind === 'need-data') {
-      if (from instanceof Messages && mayRelay(from)) {
-        await moveBody(from, outbox, client.relays)
+      const direct = relayable(from)
+      if (direct !== null) {
+        await moveBody(direct, outbox, client.relays)
       } else {
         const taken = outbox.flush()
         if (taken !== undefined) await client.taking(taken)

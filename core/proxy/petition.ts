@@ -19,8 +19,8 @@ export interface Dial {
   readonly port: number
   /** The operator named it: it may be an address of this machine. */
   readonly trusted: boolean
-  /** An address to try when the host cannot be looked up; empty: none. */
-  readonly fallback: string
+  /** Addresses to try, in this order, when the host cannot be looked up. */
+  readonly fallback: readonly string[]
 }
 
 /** An answer that a service gave in the place of the origin's. */

@@ -138,8 +138,9 @@ export class Proxy {
 }
 
 /** The shortest time limit in the configuration, which the deadlines have to keep. */
-function shortestTime({ listener, outgoing }: Settings): number {
+function shortestTime({ listener, outgoing, icap }: Settings): number {
   const times = [outgoing.response_timeout, outgoing.idle_timeout, outgoing.tunnel_timeout]
   for (const { head_timeout, idle_timeout } of listener) times.push(head_timeout, idle_timeout)
+  for (const { timeout } of icap) times.push(timeout)
   return Math.min(...times.filter((time) => time > 0), Number.MAX_SAFE_INTEGER)
 }

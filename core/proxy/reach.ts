@@ -61,18 +61,23 @@ export async function reachOne(client: Client, origin: Origin, target: Target): 
   }
 }
 
-/** Where a decision leads, and its known address when its name cannot be looked up. */
+/** Where a decision leads, and its known addresses when its name cannot be looked up. */
 export async function reachInstead(
   client: Client,
   origin: Origin,
   dial: Dial,
   target: Target,
 ): Promise<OriginConnection> {
-  try {
-    return await reach(client, origin)
-  } catch (error) {
-    if (dial.fallback === '' || client.late !== null) throw error
-    if (!(error instanceof Failure) || error.when !== 'resolve') throw error
-    return await reach(client, client.proxy.origins.find(dial.fallback, dial.port || target.port, !dial.trusted))
+  const { origins } = client.proxy
+  const port = dial.port || target.port
+  for (let tried = 0, next = origin;; tried++) {
+    try {
+      return await reach(client, next)
+    } catch (error) {
+      if (tried === dial.fallback.length || client.late !== null) throw error
+      // An address of a family that is switched off is as good as a name that cannot be looked up.
+      if (!(error instanceof Failure) || (tried === 0 && error.when !== 'resolve')) throw error
+      next = origins.find(dial.fallback[tried], port, !dial.trusted)
+    }
   }
 }

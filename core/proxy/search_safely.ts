@@ -13,7 +13,12 @@ export function searchSafely(petition: Petition, level: SafeSearchLevel): void {
   if (said.changes !== null) petition.change(said.changes)
   // Whoever decided where it goes has the last word.
   if (said.dial !== null && petition.dial === null) {
-    const { host, fallback4 } = said.dial
-    petition.dial = { host, port: 0, trusted: false, fallback: fallback4 }
+    const { host, fallback4, fallback6 } = said.dial
+    petition.dial = {
+      host,
+      port: 0,
+      trusted: false,
+      fallback: [fallback4, fallback6].filter((address) => address !== ''),
+    }
   }
 }

@@ -34,6 +34,11 @@ const CATEGORIES = 1000
 const NO_FILTERS: Snapshot = {
   filter_rules_total: {},
   filter_report_only_total: {},
+  icap_connections: {},
+  icap_waiting: {},
+  icap_ill: {},
+  icap_asked_total: {},
+  icap_outcomes_total: {},
   helper_children: {},
   helper_children_busy: {},
   helper_waiting: {},
