@@ -127,7 +127,7 @@ export const ICAP_IDLE_TIME = 30_000
 export const ICAP_TTL = 60_000
 export const ICAP_TTL_MIN = 1000
 export const ICAP_TTL_MAX = 86_400_000
-/** Exchanges in a row that go wrong, after which a service is left alone for a while. Squid: 10, over 1,000 s more. */
+/** Exchanges in a row that go wrong, after which a service is left alone for a while; Squid allows 10. */
 export const ICAP_FAILURES = 3
 /** How long that is at first, ms, doubled each time up to the other. */
 export const ICAP_BACKOFF = 1000

@@ -7,4 +7,6 @@ export interface BodySource {
   next(): MessageEvent
   /** Wait for more after `need-data`. @throws Failure when none will come. */
   refill(): Promise<void>
+  /** All that is to come comes from there, as it is: whoever can move it unseen may do so. Missing, `null`: it does not. */
+  readonly onward?: BodySource | null
 }

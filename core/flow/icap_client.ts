@@ -14,7 +14,7 @@ import { ICAP_KEPT_SIZE } from '../limits.ts'
 import type { BodySource } from './body_source.ts'
 import type { IcapConnection } from './icap_connection.ts'
 import { IcapExchange, type Question } from './icap_exchange.ts'
-import { type IcapMachine, IcapPool, Trouble, troubleOf, type Turn } from './icap_pool.ts'
+import { type IcapMachine, IcapPool, type IcapReport, Trouble, troubleOf, type Turn } from './icap_pool.ts'
 import { KeptBody } from './kept_body.ts'
 
 function nothing(): void {}
@@ -47,15 +47,31 @@ export type Adapted =
   | { readonly kind: 'response'; readonly own: OwnHead; readonly body: BodySource | null }
   | { readonly kind: 'failed'; readonly detail: string; readonly whole: boolean; readonly body: BodySource | null }
 
+/** What came of what was shown. */
+export interface IcapStatistics {
+  asked: number
+  unchanged: number
+  changed: number
+  /** Requests that the service answered itself. */
+  answered: number
+  failed: number
+}
+
 export class IcapService {
   readonly settings: IcapSettings
   readonly machine: IcapMachine
   readonly pools: readonly IcapPool[]
 
-  constructor(machine: IcapMachine, settings: IcapSettings) {
+  readonly statistics: IcapStatistics = { asked: 0, unchanged: 0, changed: 0, answered: 0, failed: 0 }
+
+  constructor(machine: IcapMachine, settings: IcapSettings, report: IcapReport) {
     this.settings = settings
     this.machine = machine
-    this.pools = settings.url.map((url) => new IcapPool(machine, settings, url))
+    this.pools = settings.url.map((url) => new IcapPool(machine, settings, url, report))
+  }
+
+  get name(): string {
+    return this.settings.name
   }
 
   /** Show it something: {@link Adaptation.run}. */
@@ -94,11 +110,20 @@ export class Adaptation {
 
   /** @throws Failure where it is not the service's doing: as the source of the body does, client-left when abandoned. */
   async run(): Promise<Adapted> {
-    let detail = 'it is not well'
-    for (const pool of this.#service.pools) {
-      if (!pool.well()) continue
+    const { pools, statistics } = this.#service
+    statistics.asked++
+    let detail = ''
+    for (const pool of pools) {
+      if (!pool.well()) {
+        if (detail === '') detail = `${pool.url}: it is left alone for a while: ${pool.words}`
+        continue
+      }
       try {
-        return await this.#ask(pool)
+        const adapted = await this.#ask(pool)
+        if (adapted.kind === 'unchanged') statistics.unchanged++
+        else if (adapted.kind === 'response' && this.#shown.response === null) statistics.answered++
+        else statistics.changed++
+        return adapted
       } catch (error) {
         if (this.#abandoned) throw new Failure('client-left')
         if (!(error instanceof Trouble)) throw error
@@ -106,6 +131,7 @@ export class Adaptation {
         if (this.#body?.lost === true) break
       }
     }
+    statistics.failed++
     return this.#failed(detail)
   }
 
@@ -146,7 +172,7 @@ export class Adaptation {
         // It closed a connection that was idle: nobody's fault, and known only by asking.
         const stale = reused && !fresh && !exchange.answered && !connection.late
         if (stale && this.#body?.lost !== true) continue
-        if (!error.busy) pool.failed(false)
+        if (!error.busy) pool.failed(false, error.message)
         throw error
       }
     }

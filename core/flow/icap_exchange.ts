@@ -344,7 +344,7 @@ export class IcapExchange implements BodySource {
   #cut(error: unknown): unknown {
     const lost = this.#lost(error)
     if (!(lost instanceof Trouble)) return lost
-    this.#pool.failed(false)
+    this.#pool.failed(false, lost.message)
     return new Failure('filter-unavailable', `${this.#pool.url}: ${lost.message}`)
   }
 }

@@ -34,6 +34,9 @@ export interface IcapMachine {
   readonly dialler: Reaching
 }
 
+/** Told what people should hear of a service. `grave`: it does not serve. */
+export type IcapReport = (url: string, words: string, grave: boolean) => void
+
 /** What is wrong with a service, in words for the log. Not a {@link Failure}: that is the exchange's, and may yet go well. */
 export class Trouble extends Error {
   /** It is too busy, and not ill. */
@@ -77,6 +80,7 @@ export class IcapPool {
   readonly #settings: IcapSettings
   readonly #destination: Destination
   readonly #authority: string
+  readonly #report: IcapReport
   #options: ServiceOptions | null = null
   #asking: Promise<void> | null = null
   /** When the options have to be asked for again, on the clock. */
@@ -91,12 +95,15 @@ export class IcapPool {
   #illUntil = 0
   #backoff = ICAP_BACKOFF
   #closed = false
+  /** What was wrong with it last. */
+  #words = ''
 
   /** `url`: as in the configuration, checked there. */
-  constructor(machine: IcapMachine, settings: IcapSettings, url: string) {
+  constructor(machine: IcapMachine, settings: IcapSettings, url: string, report: IcapReport) {
     const [, authority, host6, host, port] = /^icap:\/\/((?:\[([^\]]+)\]|([^:/?]+))(?::([0-9]+))?)/i.exec(url)!
     this.url = url
     this.#machine = machine
+    this.#report = report
     this.#settings = settings
     this.#authority = authority
     this.#destination = {
@@ -121,6 +128,16 @@ export class IcapPool {
     return this.#queue.size
   }
 
+  /** It is left alone, because of what was wrong with it. */
+  get ill(): boolean {
+    return this.#illUntil !== 0
+  }
+
+  /** What was wrong with it last; empty: nothing since it was well. */
+  get words(): string {
+    return this.#words
+  }
+
   /** Whether it may be asked. When the time of an illness is over, one is let through to see how it is. */
   well(): boolean {
     if (this.#illUntil === 0) return true
@@ -131,20 +148,24 @@ export class IcapPool {
 
   /** It has done what it was asked. */
   recovered(): void {
+    if (this.#illUntil !== 0) this.#report(this.url, 'it is well again', false)
+    this.#words = ''
     this.#failures = 0
     this.#illUntil = 0
     this.#backoff = ICAP_BACKOFF
   }
 
   /** It has not. `surely`: nothing can come of asking it again at once. */
-  failed(surely: boolean): void {
+  failed(surely: boolean, words: string): void {
     this.#failures++
+    this.#words = words
     if (surely || this.#failures >= ICAP_FAILURES) this.#fallIll()
   }
 
   #fallIll(): void {
     const now = this.#machine.clock.now()
-    if (now < this.#illUntil) return
+    if (now < this.#illUntil || this.#closed) return
+    if (this.#illUntil === 0) this.#report(this.url, `${this.#words}; it is left alone for a while`, true)
     this.#illUntil = now + this.#backoff
     this.#backoff = Math.min(2 * this.#backoff, ICAP_BACKOFF_MAX)
     // Whatever it is when it comes back, it may say something else of itself.
@@ -191,7 +212,7 @@ export class IcapPool {
     } catch (error) {
       this.discard(connection)
       const trouble = troubleOf(error, connection.late)
-      this.failed(true)
+      this.failed(true, trouble.message)
       throw trouble
     }
   }
@@ -272,9 +293,10 @@ export class IcapPool {
     try {
       socket = await race.socket
     } catch (error) {
-      this.failed(true)
+      const trouble = troubleOf(error)
+      this.failed(true, trouble.message)
       this.#closeOne()
-      throw troubleOf(error)
+      throw trouble
     } finally {
       stop()
     }

@@ -31,6 +31,11 @@ export class KeptBody implements BodySource {
     return this.#ended
   }
 
+  get onward(): BodySource | null {
+    const between = this.#keeping || this.#skip > 0 || this.#at < this.#kept.length || this.#ended
+    return between ? null : this.#source
+  }
+
   /** How much is kept, bytes. */
   get kept(): number {
     return this.#kept.length

@@ -5,15 +5,19 @@ import { writeChunkEnd, writeChunkSize } from '../http/body.ts'
 import { RELAY_PIECE, RELAY_SIZE } from '../limits.ts'
 import { SinkFailure } from '../runtime.ts'
 import { machineWords } from './machine_words.ts'
-import type { Messages } from './messages.ts'
+import type { BodySource } from './body_source.ts'
+import { Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Told before each wait who is waited for. */
 export type RelayWaiting = (on: 'source' | 'sink') => void
 
-/** After `need-data`: whether enough is to come that {@link relay} is worth its calls, and possible. */
-export function mayRelay(from: Messages): boolean {
-  return from.parser.owed >= RELAY_SIZE && from.socket.relay !== undefined && !from.watched && !from.ended
+/** After `need-data`: the connection of which enough is to come that {@link relay} is worth its calls, and possible; or null. */
+export function relayable(source: BodySource): Messages | null {
+  let from: BodySource | null = source
+  while (from !== null && !(from instanceof Messages)) from = from.onward ?? null
+  if (from === null || from.parser.owed < RELAY_SIZE || from.socket.relay === undefined) return null
+  return from.watched || from.ended ? null : from
 }
 
 /**

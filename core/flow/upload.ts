@@ -2,9 +2,8 @@
 
 import { Failure } from '../failure.ts'
 import type { BodySource } from './body_source.ts'
-import { Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
-import { mayRelay, relay } from './relay.ts'
+import { relay, relayable } from './relay.ts'
 
 /** What the upload waits for, so that a missed deadline blames the right side. */
 export type Awaited = 'client' | 'origin'
@@ -45,8 +44,8 @@ export class Upload {
           const taken = this.#to.data(event.chunk, event.from, event.to)
           if (taken !== undefined) await this.#settled(taken)
         } else if (event.kind === 'need-data') {
-          const from = this.#from
-          if (!this.#discarding && from instanceof Messages && mayRelay(from)) {
+          const from = this.#discarding ? null : relayable(this.#from)
+          if (from !== null) {
             const before = from.received
             await relay(from, this.#to, this.#relays)
             this.size += from.received - before

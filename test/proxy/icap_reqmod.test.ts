@@ -295,6 +295,29 @@ describe('with a body', () => {
     await end(lab, client)
   })
 
+  test.each([true, false])(
+    'unchanged after its preview, a large one is moved unseen where the machine can: %s',
+    async (relaying) => {
+      const lab = await IcapWorld.open('reqmod')
+      lab.world.machine.network.relaying = relaying
+      const body = 'x'.repeat(400_000)
+      const [client, service] = await shown(
+        lab,
+        post('').replace(/0/, String(body.length)).slice(0, -1) + '\n' + body.slice(0, 10),
+        'Preview: 4\r\n',
+      )
+      await service.news()
+      const origin = lab.world.origin()
+      await service.send(NO_CHANGE)
+      const asked = await origin
+      for (let at = 10; at < body.length; at += 10_000) await client.send(body.slice(at, at + 10_000))
+      const text = await asked.news()
+      expect(text.length - text.indexOf('\r\n\r\n') - 4).toBe(body.length)
+      expect(lab.world.machine.network.relayed > 200_000).toBe(relaying)
+      await end(lab, client)
+    },
+  )
+
   test('an early answer while the body is still sent', async () => {
     const lab = await IcapWorld.open('reqmod')
     const [client, service] = await shown(
@@ -529,6 +552,44 @@ describe('several addresses', () => {
     await served(lab, client, /abcdef$/)
     await end(lab, client)
   })
+})
+
+test('a service that does not serve is left alone, longer each time, and people are told', async () => {
+  const lab = await IcapWorld.open('reqmod')
+  const client = await lab.world.client()
+  const counts = (): unknown => {
+    const { icap_asked_total, icap_outcomes_total, icap_ill } = lab.world.proxy.statistics.filters()
+    return { icap_asked_total, icap_outcomes_total, icap_ill }
+  }
+  const refused = async (path: string): Promise<string> => {
+    await client.send(get(path))
+    expect(await client.news()).toMatch(/^HTTP\/1.1 503 /)
+    return lab.world.seen.at(-1)!.reason
+  }
+  expect(await refused('/1')).toMatch(/refuses|refused/)
+  expect(await refused('/2')).toMatch(/it is left alone for a while: .*refused/)
+  await lab.world.pass(1100)
+  expect(await refused('/3')).not.toMatch(/left alone/)
+  // Twice as long now.
+  await lab.world.pass(1100)
+  expect(await refused('/4')).toMatch(/left alone/)
+  expect(counts()).toEqual({
+    icap_asked_total: { av: 4 },
+    icap_outcomes_total: { av: { unchanged: 0, changed: 0, answered: 0, failed: 4 } },
+    icap_ill: { av: 1 },
+  })
+  await lab.world.pass(1000)
+  await lab.listen()
+  const [service] = await Promise.all([lab.introduced(), client.send(get('/5'))])
+  await service.news()
+  await service.send(NO_CHANGE)
+  await served(lab, client, /^GET \/5 /)
+  expect(counts()).toEqual({
+    icap_asked_total: { av: 5 },
+    icap_outcomes_total: { av: { unchanged: 1, changed: 0, answered: 0, failed: 4 } },
+    icap_ill: { av: 0 },
+  })
+  await end(lab, client)
 })
 
 describe('what it says of itself', () => {
