@@ -68,7 +68,7 @@ function readHours(text: string): Window | null {
   return { from, to: to < from ? to + MINUTES_A_DAY : to }
 }
 
-/** Read a time, or say what is wrong with it. A window over midnight belongs to the day it begins on. */
+/** Read a time, or say what is wrong with it. A meant over midnight belongs to the day it begins on. */
 export function parseTime(text: string): ParsedTime {
   const words = text.split(' ').filter((word) => word !== '')
   const error = { error: 'is not a time, as "mon-fri 08:00-17:00"' }
@@ -76,13 +76,13 @@ export function parseTime(text: string): ParsedTime {
   const hours = HOURS.test(words[words.length - 1]) ? words.pop()! : '00:00-24:00'
   if (words.length > 1) return error
   const days = words.length === 0 ? readDays('daily') : readDays(words[0])
-  const window = readHours(hours)
+  const meant = readHours(hours)
   if (days === null) {
     return { error: `has days that are none: ${words[0]}; write them as "mon-fri", "sat,sun" or "MTWHF"` }
   }
-  if (window === null) return { error: `has hours that are none: ${hours}; write them as "08:00-17:00"` }
+  if (meant === null) return { error: `has hours that are none: ${hours}; write them as "08:00-17:00"` }
   const windows = days.map((day) => {
-    return { from: day * MINUTES_A_DAY + window.from, to: day * MINUTES_A_DAY + window.to }
+    return { from: day * MINUTES_A_DAY + meant.from, to: day * MINUTES_A_DAY + meant.to }
   })
   return { windows }
 }
