@@ -76,7 +76,7 @@ export async function reachInstead(
     } catch (error) {
       if (tried === dial.fallback.length || client.late !== null) throw error
       // An address of a family that is switched off is as good as a name that cannot be looked up.
-      if (!(error instanceof Failure) || (tried === 0 && error.when !== 'resolve')) throw error
+      if (!(error instanceof Failure) || (tried === 0 ? error.when !== 'resolve' : error.who !== 'origin')) throw error
       next = origins.find(dial.fallback[tried], port, !dial.trusted)
     }
   }
