@@ -1,6 +1,6 @@
 /** What the parts of the engine share, and the machine they make. */
 import process from 'node:process'
-import type { Clock, Endpoint, Runtime } from '../../core/runtime.ts'
+import type { Child, Clock, Endpoint, Runtime } from '../../core/runtime.ts'
 import { socketAddress } from './address.ts'
 import { connect } from './connect.ts'
 import { failureOf } from './errno.ts'
@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly drain: (() => void) | null
   /** setImmediate does, where nothing else is said. */
   readonly giveWay?: GiveWay
+  /** What is written to a child goes out, and is settled, only in a turn of the runtime's own loop. */
+  readonly lateWrites?: boolean
   /** Overwrite what is no longer lent, so that a test sees who still uses it. */
   readonly poison?: boolean
 }
@@ -99,6 +101,16 @@ function watched(clock: Clock, alarms: Alarms, now: () => number): Clock {
   }
 }
 
+/** A child whose writes do not wait until the loop has slept. */
+function attended(loop: Loop, child: Child): Child {
+  const { input } = child
+  const write: Child['input']['write'] = (bytes, size) => {
+    loop.attend()
+    return input.write(bytes, size)
+  }
+  return { ...child, input: { write, end: () => input.end(), close: () => input.close() } }
+}
+
 /** The same machine, its streams on epoll. @throws SystemFailure where that cannot be. */
 export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): Runtime {
   const engine = new Engine(libc, machine.clock, options)
@@ -107,6 +119,9 @@ export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): R
     engine: 'epoll',
     engines: {},
     clock: engine.clock,
+    spawn: options.lateWrites === true
+      ? (command, environment) => attended(engine.loop, machine.spawn(command, environment))
+      : machine.spawn,
     // deno-lint-ignore require-await -- so that what is thrown rejects
     listen: async (at, options = {}) => listen(engine, at, options),
     connect: (to, options = {}) => connect(engine, to, options),

@@ -3,6 +3,7 @@ import { type Runtime, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
 import { socketAddress } from './address.ts'
+import { setImmediate } from 'node:timers'
 import { type EngineOptions, onEpoll } from './engine.ts'
 import { failureOf } from './errno.ts'
 import {
@@ -92,7 +93,8 @@ async function giver(libc: Libc): Promise<GiveWay> {
     const byte = room(1)
     const received = new Uint8Array(1)
     return (then) => {
-      receiving.read(received).then(then)
+      // What has come beside that byte is told first: a turn of ours may sleep.
+      receiving.read(received).then(() => setImmediate(then))
       while (libc.send(sending, byte, 1, MSG_NOSIGNAL) === -1 && libc.errno() === EINTR);
     }
   } catch (error) {
@@ -108,5 +110,5 @@ export async function engine(
   options: Partial<EngineOptions> = {},
   libc = bind(),
 ): Promise<Runtime> {
-  return onEpoll(machine, libc, { drain: microtasks(), giveWay: await giver(libc), ...options })
+  return onEpoll(machine, libc, { drain: microtasks(), giveWay: await giver(libc), lateWrites: true, ...options })
 }

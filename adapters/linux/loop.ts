@@ -136,6 +136,11 @@ export class Loop {
     this.#control(EPOLL_CTL_MOD, descriptor, EVERYTHING)
   }
 
+  /** The runtime's own loop has something to do that no descriptor tells of. */
+  attend(): void {
+    this.#host = true
+  }
+
   /** It could go on, but others come first: `ready` is told when they had their turn. */
   later(watched: Watched): void {
     this.#waiting.push(watched)
@@ -226,7 +231,7 @@ export class Loop {
 
   /** How long to sleep, milliseconds. */
   #patience(): number {
-    if (this.#waiting.length > 0) return 0
+    if (this.#waiting.length > 0 || this.#host) return 0
     const left = this.#alarms.next - this.#clock()
     return left <= 0 ? 0 : Math.min(this.#sleep, Math.ceil(left))
   }
