@@ -43,7 +43,7 @@ function identify({ record }: IcapPeer, head: IcapHead): void {
 async function decide(peer: IcapPeer, message: IcapMessage, head: Head, body: IcapBody | null): Promise<void> {
   const { proxy, listener, record } = peer
   const { listener: name, client, user, started: date } = record
-  const { family, address, port } = peer.socket.local
+  const { family, address, port } = peer.arrival.local
   const local = family === 'unix' ? '' : address
   const who = { listener: name, client, user, local, localPort: port, date, zone: proxy.clock.zone(date), secure: true }
   // What is for the next hop alone is not encapsulated: a head that says nothing of a body may have one.
@@ -94,7 +94,7 @@ function applyDials(petition: Petition, level: Parameters<typeof searchSafely>[1
 function elsewhere(petition: Petition, { host, port }: Dial): string {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port || petition.port}`
   if (petition.target.form === 'authority') return authority
-  return `${petition.scheme}://${petition.url.replace(/^[^:/?#]+:\/\/[^/?#]*/, authority)}`
+  return `${petition.scheme || 'http'}://${petition.url.replace(/^[^:/?#]+:\/\/[^/?#]*/, authority)}`
 }
 
 /** The request goes on, as it came or changed. */

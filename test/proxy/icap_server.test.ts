@@ -194,6 +194,20 @@ const rows: Row[] = [
     seen: { ...changed, decision: 'intercept' },
   },
   {
+    name: 'OPTIONS *, intercepted',
+    send: icap('OPTIONS * HTTP/1.1\r\nHost: origin.test\r\n\r\n'),
+    said: { ...CAUSE, kind: 'intercept', host: 'other.test', port: 8080, trusted: true },
+    answer: /\r\n\r\nOPTIONS http:\/\/other.test:8080 HTTP\/1.1\r\nHost: origin.test\r\n\r\n$/,
+    seen: { ...changed, decision: 'intercept' },
+  },
+  {
+    name: 'a path alone, intercepted',
+    send: icap('GET /a?b HTTP/1.1\r\nHost: origin.test\r\n\r\n'),
+    said: { ...CAUSE, kind: 'intercept', host: 'other.test', port: 8080, trusted: true },
+    answer: /\r\n\r\nGET http:\/\/other.test:8080\/a\?b HTTP\/1.1\r\nHost: origin.test\r\n\r\n$/,
+    seen: { ...changed, decision: 'intercept' },
+  },
+  {
     name: 'CONNECT, intercepted',
     send: icap(CONNECT, { fields: 'Preview: 0\r\n' }),
     said: { ...CAUSE, kind: 'intercept', host: '192.0.2.1', port: 8443, trusted: true },
