@@ -21,7 +21,8 @@ export function zone(date: number): number {
   const now = Math.floor(date / QUARTER)
   if (now !== quarter) {
     quarter = now
-    ahead = -Math.round(new Date(date).getTimezoneOffset())
+    // From 0, for -0 would be another number to some.
+    ahead = 0 - Math.round(new Date(date).getTimezoneOffset())
   }
   return ahead
 }

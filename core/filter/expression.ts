@@ -31,6 +31,7 @@ export function parseGlob(glob: string, anywhere = false): Expression {
   const first = anywhere ? '' : pieces[0]
   const last = anywhere ? '' : pieces[pieces.length - 1]
   const middle = (anywhere ? pieces : pieces.slice(1, -1)).filter((piece) => piece !== '')
+  if (first === '' && last === '' && middle.length === 1) return (text) => text.includes(middle[0])
   const least = first.length + last.length
   return (text) => {
     if (text.length < least || !text.startsWith(first) || !text.endsWith(last)) return false
