@@ -92,8 +92,8 @@ export class HelperChild<Q extends Question, A extends Answer> {
   readonly #taken = (): void => this.#wrote()
   readonly #broke = (): void => this.#lose('it does not read any more')
 
-  constructor(process: Child, dialect: Dialect<Q, A>, clock: Clock, keeper: Keeper<Q, A>) {
-    this.process = process
+  constructor(started: Child, dialect: Dialect<Q, A>, clock: Clock, keeper: Keeper<Q, A>) {
+    this.process = started
     this.#dialect = dialect
     this.#clock = clock
     this.#keeper = keeper

@@ -434,15 +434,15 @@ export class HelperPool<Q extends Question = Question, A extends Answer = Answer
 
   #start(now: number): HelperChild<Q, A> | null {
     if (this.#closed || now < this.#startable) return null
-    let process: Child
+    let started: Child
     try {
-      process = this.#spawn(this.#settings.program)
+      started = this.#spawn(this.#settings.program)
     } catch (error) {
       this.#slowDown(now)
       this.#tell(error instanceof Error ? error.message : String(error), 0, -1)
       return null
     }
-    const child = new HelperChild<Q, A>(process, this.#dialect, this.#clock, this.#keeper)
+    const child = new HelperChild<Q, A>(started, this.#dialect, this.#clock, this.#keeper)
     this.#children.push(child)
     this.#counts.starts++
     this.#grown = now

@@ -6,7 +6,6 @@
  */
 
 import process from 'node:process'
-import { runtime } from '#runtime'
 import type { HelperSettings } from '../../core/config/settings.ts'
 import type { Subject } from '../../core/filter/subject.ts'
 import { type HelperLog, HelperPool } from '../../core/flow/helpers.ts'
@@ -39,7 +38,7 @@ const SETTINGS: HelperSettings = {
   cache_size: 0,
 }
 
-const quiet: HelperLog = { info: () => {}, warning: () => {}, error: (message) => console.error(message) }
+const quiet: HelperLog = { info: () => {}, warning: () => {}, error: () => {} }
 
 const open = (machine: Runtime, changes: Partial<HelperSettings> = {}, log = quiet): HelperPool => {
   const settings = { ...SETTINGS, ...changes }
@@ -151,23 +150,32 @@ async function attack(machine: Runtime, { what, script }: Attack, concurrency: n
     } s`
 }
 
+async function runtimeHere(): Promise<Runtime> {
+  if ('Deno' in globalThis) return (await import('../../adapters/deno/runtime.ts')).runtime
+  if ('Bun' in globalThis) return (await import('../../adapters/bun/runtime.ts')).runtime
+  return (await import('../../adapters/node/runtime.ts')).runtime
+}
+
 const [only] = process.argv.slice(2)
+const runtime = await runtimeHere()
 const machines: Runtime[] = [runtime]
 const epoll = await runtime.engines.epoll?.().catch(() => null)
 if (epoll) machines.push(epoll)
 const stay = runtime.stay()
 for (const machine of machines) {
   console.log(`${machine.name} ${machine.version}, ${machine.engine}`)
+  // Its loop runs while there is something to listen for.
+  const listener = await machine.listen({ family: 4, address: '127.0.0.1', port: 0 })
   if (only !== 'attack') {
     console.log(`without channels, one at once     ${await measure(machine, 0, 1)}`)
     console.log(`with channels, one at once        ${await measure(machine, 32, 1)}`)
     console.log(`with channels, 32 at once         ${await measure(machine, 32, 32)}`)
   }
-  if (only === 'cost') continue
-  for (const concurrency of [0, 32]) {
+  for (const concurrency of only === 'cost' ? [] : [0, 32]) {
     console.log(`\n${CLIENTS} clients, children with ${concurrency} questions at once`)
     for (const one of ATTACKS) console.log(await attack(machine, one, concurrency))
   }
+  listener.close()
 }
 stay()
 process.exit(0)
