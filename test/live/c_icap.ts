@@ -36,9 +36,9 @@ CommandsSocket ${folder}/run/ctl
 Port 127.0.0.1:${own}
 StartServers 1
 MaxServers 2
-ThreadsPerChild 10
+ThreadsPerChild 100
 MinSpareThreads 1
-MaxSpareThreads 20
+MaxSpareThreads 200
 KeepAliveTimeout 600
 MaxKeepAliveRequests 100
 TmpDir ${folder}/run
@@ -57,6 +57,7 @@ url_check.Profile default block blocked
 url_check.Profile default pass ALL
 `,
     )
+    // A thread serves one connection, and waits with it while it is kept: there are more than any test makes.
     const peer = new CIcap(folder, own)
     await peer.ready(() => listens(own, '127.0.0.1'), `c-icap on port ${own}`)
     return peer

@@ -52,6 +52,11 @@ class Origin {
       response.end(`${body.length} ${sum(body)}`)
       return
     }
+    if (url === '/html') {
+      const page = `<!doctype html><html><body>${'x'.repeat(5000)}</body></html>`
+      response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': page.length }).end(page)
+      return
+    }
     if (url === '/same') {
       response.writeHead(304, { ETag: '"x"' }).end()
       return
@@ -158,6 +163,28 @@ describe.skipIf(missing !== '')(`c-icap${missing}`, () => {
       expect(code).toBe(0)
       const wanted = Buffer.concat(Array.from({ length: 30 }, (_, i) => BODIES[i % 6]))
       expect(sum(output)).toBe(sum(wanted))
+    })
+
+    test('more requests than it takes on one of its connections', async () => {
+      const urls = Array.from({ length: 250 }, () => `${site}/length/1`)
+      const { code, output, errors } = await curl(...proxy, '--data-binary', '@-', '-X', 'GET', ...urls)
+      expect([code, errors, output.length]).toEqual([0, '', 250])
+    })
+
+    test('many at once', async () => {
+      const all = Array.from(
+        { length: 20 },
+        () => curl(...proxy, `${site}/length/6`, `${site}/chunked/6`, `${site}/length/2`),
+      )
+      const wanted = sum(Buffer.concat([BODIES[6], BODIES[6], BODIES[2]]))
+      for (const { code, output } of await Promise.all(all)) expect([code, sum(output)]).toEqual([0, wanted])
+    })
+
+    test('HTML, to which ex206 puts something of its own', async () => {
+      const { code, output } = await curl(...proxy, `${site}/html`)
+      expect(code).toBe(0)
+      expect(output.toString()).toMatch(/<html>[^]*x{5000}<\/body><\/html>$/)
+      if (name === 'ex206') expect(output.length).toBeGreaterThan(5041)
     })
 
     test('CONNECT goes through', async () => {
