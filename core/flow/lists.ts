@@ -6,7 +6,7 @@ import { ListMaker, type MadeList } from '../filter/list_maker.ts'
 import { NoText } from '../filter/list_lines.ts'
 import type { List, Lists as ListsByName } from '../filter/lists.ts'
 import { LIST_CHECK, LIST_SETTLE, LIST_SLICE } from '../limits.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Clock, Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { findFiles, type FoundFiles, ListFailure } from './list_files.ts'
 
@@ -65,9 +65,13 @@ async function load(runtime: Runtime, settings: ListSettings, known: FoundFiles 
   try {
     const found = known ?? await findFiles(runtime.files, settings)
     maker = new ListMaker(settings.name, found.files, found.categories)
-    await pass(runtime, maker, found)
+    const turns = new Turns(runtime.clock)
+    await pass(runtime, maker, found, turns)
+    // To make room for millions of entries is a slice of its own.
+    if (turns.due(1)) await turns.take()
     maker.turn()
-    await pass(runtime, maker, found)
+    if (turns.due(1)) await turns.take()
+    await pass(runtime, maker, found, turns)
     const list = maker.make()
     const problems = [...maker.problems(), ...found.aliases]
     if ((await findFiles(runtime.files, settings)).signature !== found.signature) {
@@ -84,17 +88,34 @@ async function load(runtime: Runtime, settings: ListSettings, known: FoundFiles 
   }
 }
 
-/** Each piece of a file is waited for, but that need not be a turn of the loop: others get theirs by the clock. */
-async function pass({ clock, files }: Runtime, maker: ListMaker, found: FoundFiles): Promise<void> {
-  let began = clock.now()
+/** Turns of the loop for all others: a wait for a piece of a file need not be one. */
+class Turns {
+  readonly #clock: Clock
+  #began: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#began = clock.now()
+  }
+
+  /** Whether the last turn was so many ms ago. */
+  due(ms: number): boolean {
+    return this.#clock.now() - this.#began >= ms
+  }
+
+  async take(): Promise<void> {
+    await new Promise<void>((resolve) => void this.#clock.after(0, resolve))
+    this.#began = this.#clock.now()
+  }
+}
+
+async function pass({ files }: Runtime, maker: ListMaker, found: FoundFiles, turns: Turns): Promise<void> {
   for (const file of found.files) {
     maker.begin(file)
     try {
       for await (const piece of files.pieces(file.path)) {
         maker.piece(piece)
-        if (clock.now() - began < LIST_SLICE) continue
-        await new Promise<void>((resolve) => void clock.after(0, resolve))
-        began = clock.now()
+        if (turns.due(LIST_SLICE)) await turns.take()
       }
     } catch (error) {
       if (error instanceof NoText) throw new ListFailure('broken', `${file.path} is no list: ${error.message}`)
