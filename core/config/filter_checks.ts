@@ -7,11 +7,8 @@ import { REDIRECTS } from '../filter/decision.ts'
 import { parseTemplate } from '../filter/placeholders.ts'
 import { LogFormatError, parseLogFormat } from '../squid/logformat.ts'
 import { type Finding, grave, warning } from './finding.ts'
-import type { RuleConditions, RuleSettings, Settings } from './settings.ts'
+import { type RuleConditions, RULES, type RuleSettings, type Settings } from './settings.ts'
 import { didYouMean } from './suggest.ts'
-
-/** What stands in the chain for the table of rules. */
-const RULES = 'rules'
 
 /** The conditions of a rule, and those inside them, each with the option it stands in. */
 function* allConditions(option: string, of: RuleConditions): Generator<readonly [string, RuleConditions]> {

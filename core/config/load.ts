@@ -3,7 +3,7 @@
 import { check } from './checks.ts'
 import { DEFAULT_ADDRESS, findOption, schema, toSettings } from './schema.ts'
 import { gather, type Given, type Origin, type Problem, type Sources } from './sources.ts'
-import type { Settings } from './settings.ts'
+import { RULES, type Settings } from './settings.ts'
 import { MANY } from './toml_file.ts'
 
 export interface Configuration {
@@ -75,6 +75,15 @@ function ruleOptionAt(path: readonly PropertyKey[], tree: Tree): { option: strin
   return { option: words.slice(0, -1).join('.'), item: Array.isArray(value) && value.length > 1 ? last : null }
 }
 
+/** Rules that nobody asks would let everything through: listeners that do not say whom they ask, ask them. */
+function askRules(settings: Settings, origins: Configuration['origins']): Settings {
+  if (settings.rule.length === 0) return settings
+  const listener = settings.listener.map((one) => {
+    return origins.has(`listener.${one.name}.filter`) ? one : { ...one, filter: [RULES] }
+  })
+  return { ...settings, listener }
+}
+
 export function load(sources: Sources): Configuration {
   const { given, problems: gathered } = gather(sources)
   const problems: Problem[] = [...gathered]
@@ -113,7 +122,7 @@ export function load(sources: Sources): Configuration {
   const warnings: Problem[] = []
   let settings: Settings | null = null
   if (judged.success) {
-    settings = toSettings(judged.data)
+    settings = askRules(toSettings(judged.data), origins)
     for (const { option, words, grave } of check(settings)) {
       ;(grave ? problems : warnings).push({ where: whereOf(option), option, words })
     }

@@ -68,7 +68,7 @@ const listener = z.strictObject({
     kind.list(kind.classifier, 'a list of names', '["rules", "guard"]'),
     [],
     'Who decides about each request, asked in order: "rules" is the [[rule]] table, others are names of [helper.NAME] and ' +
-      '[icap.NAME]. An empty list: nobody.',
+      '[icap.NAME]. An empty list: nobody. Where the option is left out, and there are rules, they are asked.',
   ),
   safe_search: option(
     kind.choice('off', 'moderate', 'strict'),

@@ -246,6 +246,9 @@ export interface AccessLogSettings {
   readonly strip_query: boolean
 }
 
+/** What stands in a chain for the table of rules. */
+export const RULES = 'rules'
+
 /** The variable of the environment that makes a process a worker: where its supervisor waits for it. */
 export const WORKER_VARIABLE = 'EXAPROXY_WORKER'
 

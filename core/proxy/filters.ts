@@ -1,6 +1,6 @@
 /** The classifiers of a configuration, opened: what they need is read, and each listener gets its chain. */
 
-import type { HelperSettings, ListenerSettings, Settings } from '../config/settings.ts'
+import { type HelperSettings, type ListenerSettings, RULES, type Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import { type Helper, openHelper } from '../flow/classifiers.ts'
 import { IcapService } from '../flow/icap_client.ts'
@@ -21,9 +21,6 @@ import type { ResponseAdapter } from './response_adapter.ts'
 import { RuleBook } from './rule_book.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
 import { StartFailure } from './start_failure.ts'
-
-/** The name of the rules in a chain. */
-export const RULES = 'rules'
 
 export class Filters {
   readonly rules: Rules

@@ -9,8 +9,8 @@ const CONFIG = `[listener.http]
 address = "127.0.0.1:0"
 filter = ["guard", "rules", "clam"]
 peek = true
-[listener.open]
-address = "127.0.0.1:0"
+[listener]
+open = { address = "127.0.0.1:0", filter = [] }
 [listener.asked]
 mode = "icap"
 address = "127.0.0.1:0"

@@ -391,3 +391,13 @@ describe('what is wrong together', () => {
     expect(warningsOf({ file })).toEqual(warning === null ? [] : [expect.stringContaining(warning)])
   })
 })
+
+test.each<[string, string, readonly string[]]>([
+  ['there are none', '', []],
+  ['there are some', '[[rule]]\nhost = "a.test"\ndo = "deny"\n', ['rules']],
+  ['the listener says otherwise', '[listener.http]\nfilter = []\n[[rule]]\nhost = "a.test"\ndo = "deny"\n', []],
+])('who is asked by default: rules, where %s', (_, text, filter) => {
+  const { settings, problems } = load({ file: { name: 'f.toml', text }, environment: {}, sets: [] })
+  expect(problems).toEqual([])
+  expect(settings!.listener[0].filter).toEqual(filter)
+})

@@ -206,7 +206,7 @@ header = { User-Agent = "curl", A = ["b", ""] }  # f.toml:7
 
 describe('warnings', () => {
   test.each<[text: string, warning: string]>([
-    ['[[rule]]\ndo = "deny"', 'f.toml:1: rule.1: no listener asks the rules'],
+    ['[listener.http]\nfilter = []\n[[rule]]\ndo = "deny"', 'f.toml:3: rule.1: no listener asks the rules'],
     [
       `${LISTENER}[[rule]]\ndo = "permit"\n[[rule]]\ndo = "deny"`,
       'f.toml:6: rule.2: is never asked: rule 1 has no conditions',
