@@ -3,7 +3,7 @@
 import type { IcapSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import { NO_OPTIONS, readOptions, type ServiceOptions } from '../icap/options.ts'
-import { writeIcapRequest } from '../icap/write.ts'
+import { type IcapFields, writeIcapRequest } from '../icap/write.ts'
 import {
   ICAP_BACKOFF,
   ICAP_BACKOFF_MAX,
@@ -187,34 +187,41 @@ export class IcapPool {
   }
 
   async #ask(): Promise<void> {
-    const { clock, deadlines } = this.#machine
-    const connection = await this.turn().connection
-    try {
-      connection.deadline = deadlines.after(this.#settings.timeout)
-      writeIcapRequest(connection.outbox.writer, 'OPTIONS', this.url, [['Host', this.#authority], [
-        'Allow',
-        '204, 206',
-      ]], null)
-      await connection.outbox.flush()
-      const { parser } = connection
-      let event = parser.next()
-      for (; event.kind === 'need-data'; event = parser.next()) await connection.refill()
-      const { head } = event.message!
-      for (; event.kind !== 'end'; event = parser.next()) if (event.kind === 'need-data') await connection.refill()
-      this.#options = this.#judge(head.status, readOptions(head))
-      const ttl = this.#options.ttl < 0
-        ? ICAP_TTL
-        : Math.max(ICAP_TTL_MIN, Math.min(ICAP_TTL_MAX, this.#options.ttl * 1000))
-      this.#due = clock.now() + ttl
-      this.recovered()
-      if (head.persistent && !parser.buffered) this.give(connection)
-      else this.discard(connection)
-    } catch (error) {
-      this.discard(connection)
-      const trouble = troubleOf(error, connection.late)
-      this.failed(true, trouble.message)
-      throw trouble
+    for (let fresh = false;; fresh = true) {
+      const connection = await this.turn(fresh).connection
+      try {
+        await this.#introduce(connection)
+        return
+      } catch (error) {
+        this.discard(connection)
+        // It closed a connection that was idle: nobody's fault, and known only by asking.
+        const left = error instanceof Failure && error.code === 'origin-left'
+        if (left && connection.reused && !fresh && !connection.late) continue
+        const trouble = troubleOf(error, connection.late)
+        this.failed(true, trouble.message)
+        throw trouble
+      }
     }
+  }
+
+  /** Ask for the options on this connection. */
+  async #introduce(connection: IcapConnection): Promise<void> {
+    const { clock, deadlines } = this.#machine
+    connection.deadline = deadlines.after(this.#settings.timeout)
+    const fields: IcapFields = [['Host', this.#authority], ['Allow', '204, 206']]
+    writeIcapRequest(connection.outbox.writer, 'OPTIONS', this.url, fields, null)
+    await connection.outbox.flush()
+    const { parser } = connection
+    let event = parser.next()
+    for (; event.kind === 'need-data'; event = parser.next()) await connection.refill()
+    const { head } = event.message!
+    for (; event.kind !== 'end'; event = parser.next()) if (event.kind === 'need-data') await connection.refill()
+    this.#options = this.#judge(head.status, readOptions(head))
+    const { ttl } = this.#options
+    this.#due = clock.now() + (ttl < 0 ? ICAP_TTL : Math.max(ICAP_TTL_MIN, Math.min(ICAP_TTL_MAX, ttl * 1000)))
+    this.recovered()
+    if (head.persistent && !parser.buffered) this.give(connection)
+    else this.discard(connection)
   }
 
   /** @throws Trouble */

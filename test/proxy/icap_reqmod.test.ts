@@ -609,6 +609,26 @@ describe('what it says of itself', () => {
     await end(lab, client)
   })
 
+  test('asked again on a kept connection that turns out dead: on a new one, and nobody is told of an illness', async () => {
+    const lab = await IcapWorld.open('reqmod')
+    const [client, service] = await shown(lab, get('/1'), 'Options-TTL: 10\r\n')
+    await service.send(NO_CHANGE)
+    await served(lab, client, /^GET \/1 /)
+    await service.news()
+    await lab.world.pass(11_000)
+    const shownOn = lab.accept()
+    await client.send(get('/2'))
+    const next = await shownOn
+    expect(await service.news()).toMatch(/^OPTIONS /)
+    expect(await next.news()).toMatch(/^REQMOD /)
+    const [again] = await Promise.all([lab.introduced(), service.reset()])
+    expect(again.state).toBe('open')
+    await next.send(NO_CHANGE)
+    expect(lab.world.proxy.statistics.filters().icap_outcomes_total).toMatchObject({ av: { unchanged: 2, failed: 0 } })
+    expect(lab.world.proxy.statistics.filters().icap_ill).toEqual({ av: 0 })
+    await end(lab, client)
+  })
+
   test('not the method: it cannot say', async () => {
     const lab = await IcapWorld.open('reqmod')
     await lab.listen()
