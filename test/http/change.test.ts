@@ -35,7 +35,12 @@ test('no change leaves it as it is', () => {
 })
 
 test.each([
-  ['another URL has another Host', { url: 'http://other.example:81/x' }, 'http://other.example:81/x', 'other.example:81'],
+  [
+    'another URL has another Host',
+    { url: 'http://other.example:81/x' },
+    'http://other.example:81/x',
+    'other.example:81',
+  ],
   ['unless Host is kept', { url: 'http://other.example/x', keepHost: true }, 'http://other.example/x', 'example.com'],
   ['an IPv6 address', { url: 'http://[::1]:8/' }, 'http://[::1]:8/', '[::1]:8'],
   ['a query and no path', { url: 'http://h?q' }, 'http://h?q', 'h'],
