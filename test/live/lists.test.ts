@@ -172,7 +172,7 @@ describe('a list that changes under traffic', () => {
     const seen = await ask(program, (both) => both === '200 403', 'the new list')
     // Between two requests of a pair the list may have been swapped: never is there no list.
     expect(seen.filter((both) => both === '200 200')).toEqual([])
-    expect(program.diagnostics).toContain('100001 entries')
+    await program.until(() => program.diagnostics.includes('100001 entries'), 'a report')
   })
 
   test('is swapped at once on SIGHUP; a broken file keeps the old one', async () => {
