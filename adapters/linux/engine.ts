@@ -2,6 +2,7 @@
 import process from 'node:process'
 import type { Child, Clock, Endpoint, Runtime } from '../../core/runtime.ts'
 import { socketAddress } from './address.ts'
+import { spawn, type Start } from './child.ts'
 import { connect } from './connect.ts'
 import { failureOf } from './errno.ts'
 import { type Libc, SO_ERROR, SOL_SOCKET } from './libc.ts'
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly giveWay?: GiveWay
   /** What is written to a child goes out, and is settled, only in a turn of the runtime's own loop. */
   readonly lateWrites?: boolean
+  /** Start a child with these descriptors for its input and output; where there is none, the runtime carries them. */
+  readonly start?: Start
   /** Overwrite what is no longer lent, so that a test sees who still uses it. */
   readonly poison?: boolean
 }
@@ -111,6 +114,12 @@ function attended(loop: Loop, child: Child): Child {
   return { ...child, input: { write, end: () => input.end(), close: () => input.close() } }
 }
 
+function spawnOf(engine: Engine, machine: Runtime, { start, lateWrites = false }: EngineOptions): Runtime['spawn'] {
+  if (start !== undefined) return (command, environment = {}) => spawn(engine, start, command, environment)
+  if (!lateWrites) return machine.spawn
+  return (command, environment) => attended(engine.loop, machine.spawn(command, environment))
+}
+
 /** The same machine, its streams on epoll. @throws SystemFailure where that cannot be. */
 export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): Runtime {
   const engine = new Engine(libc, machine.clock, options)
@@ -119,9 +128,7 @@ export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): R
     engine: 'epoll',
     engines: {},
     clock: engine.clock,
-    spawn: options.lateWrites === true
-      ? (command, environment) => attended(engine.loop, machine.spawn(command, environment))
-      : machine.spawn,
+    spawn: spawnOf(engine, machine, options),
     // deno-lint-ignore require-await -- so that what is thrown rejects
     listen: async (at, options = {}) => listen(engine, at, options),
     connect: (to, options = {}) => connect(engine, to, options),

@@ -26,6 +26,7 @@ export const CALLS = {
   setsockopt: ['i32', 'i32', 'i32', 'bytes', 'i32'],
   shutdown: ['i32', 'i32'],
   socket: ['i32', 'i32', 'i32'],
+  socketpair: ['i32', 'i32', 'i32', 'bytes'],
   splice: ['i32', 'usize', 'i32', 'usize', 'usize', 'i32'],
 } as const satisfies Readonly<Record<string, readonly Kind[]>>
 
@@ -78,6 +79,8 @@ export const TCP_NODELAY = 1
 
 export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
+export const O_RDWR = 2
+export const F_SETFL = 4
 export const F_SETPIPE_SZ = 1031
 export const SPLICE_F_MOVE = 1
 export const SPLICE_F_NONBLOCK = 2

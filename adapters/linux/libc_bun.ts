@@ -2,6 +2,7 @@
 import { dlopen, type FFIFunction, type Pointer, toArrayBuffer } from 'bun:ffi'
 import { drainMicrotasks } from 'bun:jsc'
 import { type Runtime, SystemFailure } from '../../core/runtime.ts'
+import { startWith } from '../shared/child.ts'
 import { type EngineOptions, onEpoll } from './engine.ts'
 import { CALLS, type Calls, type Kind, type Libc, LIBRARIES } from './libc.ts'
 
@@ -28,4 +29,4 @@ export function bind(): Libc {
 
 /** @throws SystemFailure unsupported, denied, with why. */
 export const engine = (machine: Runtime, options: Partial<EngineOptions> = {}, libc = bind()): Runtime =>
-  onEpoll(machine, libc, { drain: drainMicrotasks, ...options })
+  onEpoll(machine, libc, { drain: drainMicrotasks, start: startWith, ...options })

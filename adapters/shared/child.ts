@@ -81,17 +81,35 @@ function exitOf(child: ChildProcess): Promise<number> {
   })
 }
 
-export function spawn(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Child {
+type Environment = Readonly<Record<string, string>>
+
+export function spawn(command: readonly string[], environment: Environment = {}): Child {
   const [program, ...rest] = command
   return childOf(start(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] }))
 }
 
+/** A child whose input and output are somebody else's to carry. */
+export type Started = Omit<Child, 'input' | 'output'>
+
+/** The same with descriptors of this process for its input and output. They stay the caller's to close. */
+export function startWith(
+  command: readonly string[],
+  environment: Environment,
+  input: number,
+  output: number,
+): Started {
+  const [program, ...rest] = command
+  return startedOf(start(program, rest, { env: { ...process.env, ...environment }, stdio: [input, output, 'pipe'] }))
+}
+
 /** A process of node:child_process with three pipes. */
 export function childOf(child: ChildProcess): Child {
+  return { ...startedOf(child), input: new ChildInput(child.stdin!), output: new ChildOutput(child.stdout!) }
+}
+
+function startedOf(child: ChildProcess): Started {
   return {
     pid: child.pid ?? 0,
-    input: new ChildInput(child.stdin!),
-    output: new ChildOutput(child.stdout!),
     errors: new ChildOutput(child.stderr!),
     exited: exitOf(child),
     kill: (signal: SignalName) => void child.kill(signal),
