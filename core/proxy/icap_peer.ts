@@ -52,6 +52,8 @@ export class IcapPeer implements Timed, Connected {
   #countedOut = 0
   #began = 0
   #pull: Promise<Pulled> | null = null
+  /** Somebody waits for bytes, whatever the deadline is about: a body may be read while others decide. */
+  #refilling = false
   readonly #left = (): void => this.giveUp(new Failure('client-left'))
 
   constructor(proxy: Proxy, listener: ListenerContext, socket: Socket, arrival = arrived(socket)) {
@@ -98,11 +100,14 @@ export class IcapPeer implements Timed, Connected {
   /** Wait for more bytes. @throws Failure client-left, or what was missed */
   async refill(): Promise<void> {
     let pulled: Pulled
+    this.#refilling = true
     try {
       pulled = await this.pull()
     } catch (error) {
       this.reusable = false
       throw this.late ?? new Failure('client-left', machineWords(error))
+    } finally {
+      this.#refilling = false
     }
     if (this.late !== null) throw this.late
     if (pulled.done === true) {
@@ -232,7 +237,7 @@ export class IcapPeer implements Timed, Connected {
   /** While others decide, hear of a client that breaks off: nobody else reads from it then. */
   swept(): void {
     if (this.waits !== 'decide' && this.waits !== 'origin') return
-    if (this.#pull !== null || this.ended || this.parser.buffered) return
+    if (this.#pull !== null || this.#refilling || this.ended || this.parser.buffered) return
     this.#pull = this.socket.next()
     this.#pull.then(nothing, this.#left)
   }
