@@ -88,6 +88,24 @@ const INSIDE: Partial<Record<Runtime, readonly string[]>> = {
   bun: [join(bin, 'bun'), '--bun', vitest],
 }
 
+/**
+ * Live tests of what carries bytes: those that are run once more with the runtime's own sockets where `auto` takes epoll. What
+ * the others test (rules, pages, names, logs) does not look at sockets.
+ */
+const ENGINE_TESTS = [
+  'conformance',
+  'helper_attack',
+  'icap.',
+  'limits',
+  'peek',
+  'peers',
+  'pool',
+  'pressure',
+  'proxy_protocol',
+]
+  .concat(['reverse', 'socks', 'stopping', 'websocket', 'workers'])
+  .map((name) => `test/live/${name}`)
+
 interface Run {
   readonly runtime: Runtime
   /** What it is called: the runtime, and what is special. */
@@ -104,10 +122,17 @@ interface Outcome extends Tally {
 
 function plan(runtimes: readonly Runtime[], kinds: readonly Kind[], rest: readonly string[]): Run[] {
   const runs: Run[] = []
-  const add = (runtime: Runtime, chosen: readonly Kind[], host: readonly string[], environment = {}, name = '') => {
+  const add = (
+    runtime: Runtime,
+    chosen: readonly Kind[],
+    host: readonly string[],
+    environment = {},
+    name = '',
+    files: readonly string[] = [],
+  ) => {
     if (chosen.length === 0 || !runtimes.includes(runtime)) return
     const projects = chosen.flatMap((kind) => ['--project', kind])
-    const command = [...host, 'run', ...projects, ...rest]
+    const command = [...host, 'run', ...projects, ...rest.length === 0 ? files : rest]
     runs.push({ runtime, name: name || runtime, kinds: chosen, command, environment })
   }
   for (const runtime of ['node', 'deno', 'bun'] as const) {
@@ -118,7 +143,7 @@ function plan(runtimes: readonly Runtime[], kinds: readonly Kind[], rest: readon
     // Where `auto` takes epoll, the runtime's own sockets are tested too.
     if (runtime !== 'bun' && runtime !== 'deno') continue
     const portable = { EXAPROXY_TEST_PROGRAM: runtime, EXAPROXY_TEST_ENGINE: 'portable' }
-    add(runtime, kinds.filter((kind) => kind === 'live'), INSIDE.node!, portable, `${runtime}, portable`)
+    add(runtime, kinds.filter((kind) => kind === 'live'), INSIDE.node!, portable, `${runtime}, portable`, ENGINE_TESTS)
   }
   return runs
 }
