@@ -258,8 +258,8 @@ export const BUS_MESSAGE_SIZE = 16_777_216
 export const WORKER_PULSE = 1_000
 /** Pulses in a row without an answer after which a worker hangs for good: no collection of garbage takes this long. */
 export const WORKER_MISSED_PULSES = 10
-/** How long a worker may take from its start to its readiness, ms: many start at once, on a machine that has just booted. */
-export const WORKER_START_TIME = 60_000
+/** From the start of a worker to its readiness, ms: many start at once, and each reads lists of millions of names first. */
+export const WORKER_START_TIME = 300_000
 /** A worker that lived for less than this, ms, was hardly started: the next one waits a little. */
 export const WORKER_YOUNG = 5_000
 /** How long that is at first, ms, doubled each time up to the other: a worker that cannot run must not keep a core busy. */
