@@ -151,7 +151,7 @@ export class IcapExchange implements BodySource {
       const event = body.next(left)
       if (event.kind !== 'data') break
       left -= event.to - event.from
-      const taken = outbox.data(event.chunk, event.from, event.to)
+      const taken = this.#put(event)
       if (taken !== undefined) await this.#settled(taken)
     }
     const whole = body.ended && body.kept <= size
@@ -161,6 +161,15 @@ export class IcapExchange implements BodySource {
     } else outbox.finish(null)
     await this.#flush()
     return whole
+  }
+
+  /** Some of the body goes out. A machine may say at once that nobody reads it. */
+  #put({ chunk, from, to }: MessageEvent): Promise<void> | void {
+    try {
+      return this.#connection.outbox.data(chunk, from, to)
+    } catch (error) {
+      this.#noteUnread(error)
+    }
   }
 
   /** A service that does not read any more may have answered: that is seen when the answer is read. */
@@ -204,7 +213,7 @@ export class IcapExchange implements BodySource {
     while (!this.#stopped) {
       const event = body.next()
       if (event.kind === 'data') {
-        const taken = outbox.data(event.chunk, event.from, event.to)
+        const taken = this.#put(event)
         if (taken !== undefined) await this.#settled(taken)
       } else if (event.kind === 'need-data') {
         await this.#flush()
