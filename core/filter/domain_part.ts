@@ -75,49 +75,57 @@ export class Names {
   }
 }
 
-/** A domain a line, which stands for all that is below it too; `.` or `*.` in front, and `.` at the end, change nothing. */
-export class DomainPart implements ListPart {
+/** What parts made of names have in common: a request is found by its host. */
+class NamesPart {
   readonly byAddress = false
-  readonly #names: Names
+  protected readonly names: Names
+
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  turn(): void {
+    this.names.turn()
+  }
+
+  find(subject: Subject): number {
+    return this.names.find(subject.host)
+  }
+
+  get entry(): string {
+    return this.names.entry
+  }
+
+  get entries(): number {
+    return this.names.entries
+  }
+
+  get memory(): number {
+    return this.names.memory
+  }
+
+  release(): void {
+    this.names.release()
+  }
+}
+
+/** A domain a line, which stands for all that is below it too; `.` or `*.` in front, and `.` at the end, change nothing. */
+export class DomainPart extends NamesPart implements ListPart {
   #from = 0
   #to = 0
 
   constructor(expected: number, numbered: boolean) {
-    this.#names = new Names(expected, numbered, true)
+    super(new Names(expected, numbered, true))
   }
 
   count(bytes: Uint8Array, start: number, end: number): string {
     const wrong = this.#span(bytes, start, end)
     if (wrong !== '') return wrong
-    return this.#names.count(bytes, this.#from, this.#to) ? '' : `${quoted(bytes, start, end)} is no domain`
-  }
-
-  turn(): void {
-    this.#names.turn()
+    return this.names.count(bytes, this.#from, this.#to) ? '' : `${quoted(bytes, start, end)} is no domain`
   }
 
   put(bytes: Uint8Array, start: number, end: number, category: number): void {
-    if (this.#span(bytes, start, end) === '') this.#names.put(bytes, this.#from, this.#to, category)
-  }
-
-  find(subject: Subject): number {
-    return this.#names.find(subject.host)
-  }
-
-  get entry(): string {
-    return this.#names.entry
-  }
-
-  get entries(): number {
-    return this.#names.entries
-  }
-
-  get memory(): number {
-    return this.#names.memory
-  }
-
-  release(): void {
-    this.#names.release()
+    if (this.#span(bytes, start, end) === '') this.names.put(bytes, this.#from, this.#to, category)
   }
 
   /** Where the name is; or what is wrong. */
@@ -160,12 +168,9 @@ const MACHINE = new Set([
 const MACHINE_SIZE = 23
 
 /** `0.0.0.0 name name`: these names alone, not what is below them. Names of the machine itself are passed over. */
-export class HostsPart implements ListPart {
-  readonly byAddress = false
-  readonly #names: Names
-
+export class HostsPart extends NamesPart implements ListPart {
   constructor(expected: number, numbered: boolean) {
-    this.#names = new Names(expected, numbered, false)
+    super(new Names(expected, numbered, false))
   }
 
   count(bytes: Uint8Array, start: number, end: number): string {
@@ -178,15 +183,11 @@ export class HostsPart implements ListPart {
       names++
       if (isMachine(bytes, from, at)) continue
       if (!NOWHERE.test(address)) wrong = `${address} is not 0.0.0.0, :: or this machine: such a line blocks nothing`
-      else if (!this.#names.count(bytes, from, nameEnd(bytes, from, at))) {
+      else if (!this.names.count(bytes, from, nameEnd(bytes, from, at))) {
         wrong = `${quoted(bytes, from, at)} is no name of a host`
       }
     }
     return names === 0 ? `${quoted(bytes, start, end)} is not an address and names` : wrong
-  }
-
-  turn(): void {
-    this.#names.turn()
   }
 
   put(bytes: Uint8Array, start: number, end: number, category: number): void {
@@ -194,28 +195,8 @@ export class HostsPart implements ListPart {
     if (!NOWHERE.test(textOf(bytes, start, Math.min(at, start + 64)))) return
     for (let from = wordStart(bytes, at, end); from < end && bytes[from] !== HASH; from = wordStart(bytes, at, end)) {
       at = wordEnd(bytes, from, end)
-      if (!isMachine(bytes, from, at)) this.#names.put(bytes, from, nameEnd(bytes, from, at), category)
+      if (!isMachine(bytes, from, at)) this.names.put(bytes, from, nameEnd(bytes, from, at), category)
     }
-  }
-
-  find(subject: Subject): number {
-    return this.#names.find(subject.host)
-  }
-
-  get entry(): string {
-    return this.#names.entry
-  }
-
-  get entries(): number {
-    return this.#names.entries
-  }
-
-  get memory(): number {
-    return this.#names.memory
-  }
-
-  release(): void {
-    this.#names.release()
   }
 }
 

@@ -36,13 +36,7 @@ export async function converse(client: Client, recorded: Recorded): Promise<void
         const failure = error instanceof Failure
           ? error
           : client.late ?? new Failure('client-left', machineWords(error))
-        // Gone before a request was whole: nobody to answer, and nothing worth a line.
-        if (failure.code === 'client-left') return
-        // A head that came too late was refused at once, and its exchange began then.
-        if (client.waits !== 'end') client.begin(null)
-        await refuse(client, failure)
-        client.finish()
-        recorded(client.record)
+        if (!await refuseUnread(client, failure, recorded)) return
         break
       }
       client.begin(head)
@@ -58,13 +52,24 @@ export async function converse(client: Client, recorded: Recorded): Promise<void
   }
 }
 
+/**
+ * Answer what never became a request. @returns false when the client has gone: there is nobody to answer, and nothing worth
+ * a line.
+ */
+export async function refuseUnread(client: Client, failure: Failure, recorded: Recorded): Promise<boolean> {
+  if (failure.code === 'client-left') return false
+  // A head that came too late was refused at once, and its exchange began then.
+  if (client.waits !== 'end') client.begin(null)
+  await refuse(client, failure)
+  client.finish()
+  recorded(client.record)
+  return true
+}
+
 /** One connection too many: told so, and closed. `why` names the limit. */
 export async function turnAway(client: Client, why: string, recorded: Recorded): Promise<void> {
   try {
-    client.begin(null)
-    await refuse(client, new Failure('too-many-connections', why))
-    client.finish()
-    recorded(client.record)
+    await refuseUnread(client, new Failure('too-many-connections', why), recorded)
     await linger(client)
   } finally {
     client.close()

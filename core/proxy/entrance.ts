@@ -11,9 +11,8 @@ import { type OwnHead, readHead } from '../http/change.ts'
 import type { SocksRefusal, SocksRequest } from '../socks/server.ts'
 import { socksEstablished, socksRefused, SocksServer } from '../socks/server.ts'
 import type { Client } from './client.ts'
-import { linger, type Recorded } from './connection.ts'
+import { linger, type Recorded, refuseUnread } from './connection.ts'
 import { perform } from './perform.ts'
-import { refuse } from './refuse.ts'
 
 /** What a client that speaks no HTTP is answered. */
 export interface TunnelAnswers {
@@ -84,12 +83,7 @@ async function converseTunnel(client: Client, recorded: Recorded, open: () => Pr
       own = await open()
     } catch (error) {
       const failure = error instanceof Failure ? error : client.late ?? new Failure('client-left', machineWords(error))
-      if (failure.code === 'client-left') return
-      if (client.waits !== 'end') client.begin(null)
-      await refuse(client, failure)
-      client.finish()
-      recorded(client.record)
-      await linger(client)
+      if (await refuseUnread(client, failure, recorded)) await linger(client)
       return
     }
     if (own === null) return
