@@ -91,19 +91,14 @@ export class ByteSet {
    * @throws Uncounted when there is no room for it.
    */
   put(hash: number, entry: Uint8Array, size: number, number: number): void {
+    const place = this.#seek(hash, entry, size)
+    if (place >= 0) return
     const bytes = this.#bytes
-    const bucket = Math.floor(hash * this.#scale)
-    const end = this.#starts[bucket + 1]
-    const extra = this.#numbered ? 1 : 0
-    let at = this.#starts[bucket]
-    while (at < end && bytes[at] !== 0) {
-      let length = bytes[at++]
-      if (length >= 0x80) length = (length & 0x7f) << 8 | bytes[at++]
-      at += extra
-      if (length === size && same(bytes, at, entry, size)) return
-      at += length
+    const end = this.#starts[Math.floor(hash * this.#scale) + 1]
+    let at = -1 - place
+    if (at + size + (size < 0x80 ? 1 : 2) + (this.#numbered ? 1 : 0) > end) {
+      throw new Uncounted('Cannot put what was not counted')
     }
-    if (at + size + (size < 0x80 ? 1 : 2) + extra > end) throw new Uncounted('Cannot put what was not counted')
     if (size >= 0x80) bytes[at++] = 0x80 | size >> 8
     bytes[at++] = size & 0xff
     if (this.#numbered) bytes[at++] = number
@@ -113,6 +108,12 @@ export class ByteSet {
 
   /** The number of the first `size` of `entry` (0 where there are none), or -1 when it is not in the set. */
   find(hash: number, entry: Uint8Array, size: number): number {
+    const at = this.#seek(hash, entry, size)
+    return at < 0 ? -1 : this.#numbered ? this.#bytes[at - 1] : 0
+  }
+
+  /** Where the bytes of `entry` are; or -1 less where their length would begin (no complement: that has but 32 bits). */
+  #seek(hash: number, entry: Uint8Array, size: number): number {
     const bytes = this.#bytes
     const bucket = Math.floor(hash * this.#scale)
     const end = this.#starts[bucket + 1]
@@ -122,10 +123,10 @@ export class ByteSet {
       let length = bytes[at++]
       if (length >= 0x80) length = (length & 0x7f) << 8 | bytes[at++]
       at += extra
-      if (length === size && same(bytes, at, entry, size)) return this.#numbered ? bytes[at - 1] : 0
+      if (length === size && same(bytes, at, entry, size)) return at
       at += length
     }
-    return -1
+    return -1 - at
   }
 
   /** Empty from now on, and its memory is free at once, not when the collector comes round. */
