@@ -85,6 +85,11 @@ export interface Socket extends AsyncIterable<Uint8Array> {
    * and a write there, and fails as they do: with a SinkFailure where it is the write. `waiting` is told before each wait who is waited for: a deadline's moment.
    */
   relay?(to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void): Promise<number>
+  /**
+   * Where the client was going when the kernel turned it round to here (REDIRECT; SO_ORIGINAL_DST of netfilter). `null`: it was
+   * not turned round, or it is known no more. Missing where the machine cannot tell.
+   */
+  original?(): Endpoint | null
 }
 
 /** A listening socket. At most `backlog` accepted connections wait unpulled; those past that are closed. */
@@ -100,6 +105,11 @@ export interface ListenOptions {
   readonly backlog?: number
   /** Let several processes listen on the same port (SO_REUSEPORT). */
   readonly reusePort?: boolean
+  /**
+   * Take connections to any address that the kernel hands over (TPROXY; IP_TRANSPARENT): `local` of each is where it was going.
+   * Rejects with `unsupported` where the machine cannot, with `denied` without the right to (CAP_NET_ADMIN).
+   */
+  readonly transparent?: boolean
 }
 
 /** A connection being made. After `cancel`, `socket` rejects with `cancelled` (or, if it was made already, is closed). */
@@ -111,6 +121,16 @@ export interface Connecting {
 export interface ConnectOptions {
   /** The local address to come from. Port 0: any. */
   readonly from?: Endpoint
+  /** `from` need not be an address of this machine (IP_TRANSPARENT): the answers come back by the routing of the operator. */
+  readonly transparent?: boolean
+  /** The mark of its packets, for routing and nftables (SO_MARK). 0: none. */
+  readonly mark?: number
+  /** The byte of service of its packets (DSCP and ECN; IP_TOS, IPV6_TCLASS). 0: the system's. */
+  readonly tos?: number
+  /** Silence until the first probe of TCP keep-alive, milliseconds. 0: no probes. */
+  readonly keepAlive?: number
+  /** How long what was sent may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482), milliseconds. 0: the system's. */
+  readonly userTimeout?: number
 }
 
 /** A connected UDP socket on a port of the kernel's choice: packets from anyone but its peer are never seen. */
@@ -201,7 +221,12 @@ export interface Runtime {
   readonly errors: Appender
   /** Rejects with `in-use`, `denied` (a port below 1024), `not-available` (not an address of this machine), ... */
   listen(at: Endpoint, options?: ListenOptions): Promise<Listener>
-  /** To an address, never to a name: names are resolved in the core. */
+  /**
+   * Listening sockets that whoever started the service left to it (systemd's LISTEN_FDS, sd_listen_fds(3)), by number from 0:
+   * open to workers too. Rejects with `missing` past the last one, with `unsupported` where the machine cannot take them.
+   */
+  inherited?(index: number, options?: ListenOptions): Promise<Listener>
+  /** To an address, never to a name: names are resolved in the core. What the machine cannot do of `options` is `unsupported`. */
   connect(to: Endpoint, options?: ConnectOptions): Connecting
   datagram(to: Endpoint, from?: Endpoint): Promise<Datagram>
   spawn(command: readonly string[], environment?: Readonly<Record<string, string>>): Child

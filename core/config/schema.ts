@@ -20,9 +20,10 @@ const MOST = 1_000_000
 
 const listener = z.strictObject({
   mode: option(
-    kind.choice('forward', 'reverse', 'socks', 'passthrough', 'icap'),
+    kind.choice('forward', 'reverse', 'transparent', 'tls', 'socks', 'passthrough', 'icap'),
     'forward',
-    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream), "socks" ' +
+    'What clients are: "forward" serves browsers told to use a proxy, "reverse" serves sites (see upstream), ' +
+      '"transparent" serves HTTP and "tls" serves TLS that was meant for others, by the name that is asked for, "socks" ' +
       'serves SOCKS 4, 4a and 5, "passthrough" carries any TCP to one server, "icap" lets other proxies ask the filter ' +
       '(RFC 3507).',
   ),
@@ -31,6 +32,12 @@ const listener = z.strictObject({
     'Where to listen. Port 0 lets the system choose. The listener called http has 127.0.0.1:3128 and [::1]:3128 for a ' +
       'default: this machine alone, on the port Squid has made usual. A unix socket cannot be shared: it is served by the ' +
       'first worker alone.',
+  ),
+  capture: option(
+    kind.choice('none', 'tproxy', 'redirect', 'inherited'),
+    'none',
+    'How connections come here that were meant for others: "tproxy" and "redirect" by those targets of nftables, "inherited" ' +
+      'on sockets that systemd opened (Transparent=yes). "none": they do not, and go where the client says.',
   ),
   connections: option(
     kind.count(0, MOST),

@@ -17,11 +17,13 @@ export interface AddressPattern {
 
 export interface ListenerSettings {
   readonly name: string
-  readonly mode: 'forward' | 'reverse' | 'socks' | 'passthrough' | 'icap'
+  readonly mode: 'forward' | 'reverse' | 'transparent' | 'tls' | 'socks' | 'passthrough' | 'icap'
   /** `address:port`, `[v6]:port`, `unix:/path`. */
   readonly address: readonly string[]
   /** Connections in all, 0: no limit but the system's. */
   readonly connections: number
+  /** How connections come that were meant for others: by TPROXY, by REDIRECT, on sockets of who started us; `none`: they do not. */
+  readonly capture: 'none' | 'tproxy' | 'redirect' | 'inherited'
   /** Connections of one client address, 0: no limit. */
   readonly connections_per_client: number
   readonly head_timeout: number
