@@ -67,6 +67,8 @@ export interface Ended {
 interface StartOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly arguments?: readonly string[]
+  /** Words before its command line: `Space.prefix` of a network runs it in there. */
+  readonly within?: readonly string[]
   /** How many addresses to wait for before it counts as started. */
   readonly addresses?: number
 }
@@ -121,8 +123,14 @@ export class Program {
     const folder = mkdtempSync(join(tmpdir(), 'exaproxy-test-'))
     const file = join(folder, 'exaproxy.toml')
     writeFileSync(file, typeof configuration === 'string' ? configuration : configured(configuration))
-    const words = [...COMMAND.slice(1), '--config', file, ...options.arguments ?? []]
-    const child = spawn(COMMAND[0], words, {
+    const [command, ...words] = [
+      ...options.within ?? [],
+      ...COMMAND,
+      '--config',
+      file,
+      ...options.arguments ?? [],
+    ]
+    const child = spawn(command, words, {
       cwd: ROOT,
       env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...ENGINE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
