@@ -133,6 +133,18 @@ export const ICAP_FAILURES = 3
 export const ICAP_BACKOFF = 1000
 export const ICAP_BACKOFF_MAX = 30_000
 
+// Groups of servers
+
+/** Failures in a row, of requests or of checks, after which a server is left alone: one may be bad luck, and so may two. */
+export const SERVER_FALL = 3
+/** Checks in a row that must go well before a server that was down is used again: one may find it half started. */
+export const SERVER_RISE = 2
+/** How long the share of a server that is used again grows, ms: caches fill, and a mistake costs few requests. */
+export const SERVER_SLOW_START = 10_000
+/** How long a server whose requests failed is left alone at first, ms, doubled each time up to the other. */
+export const EJECTION = 1000
+export const EJECTION_MAX = 60_000
+
 // TLS inside tunnels
 
 /** A record, bytes (RFC 8446 5.1). */
