@@ -58,6 +58,8 @@ export const FAILURES = {
   'connect-unreachable': row('origin', 'connect', 502, 'The server cannot be reached.'),
   'connect-failed': row('origin', 'connect', 502, 'The connection to the server could not be made.'),
   'connect-timeout': row('origin', 'connect', 504, 'The server did not accept the connection in time.'),
+  'parent-refused': row('origin', 'connect', 502, 'The parent proxy does not connect to this server.'),
+  'parent-login': row('origin', 'connect', 502, 'The parent proxy does not accept the login of this proxy.'),
   'response-timeout': row('origin', 'exchange', 504, 'The server did not answer in time.'),
   'bad-response': row('origin', 'exchange', 502, 'The server sent an answer that is not valid HTTP/1.1.'),
   'response-head-too-large': row('origin', 'exchange', 502, 'The head of the server’s answer is too large.'),

@@ -39,6 +39,8 @@ const ERROR_TYPES: Readonly<Record<FailureCode, string>> = {
   'connect-unreachable': 'destination_ip_unroutable',
   'connect-failed': 'destination_unavailable',
   'connect-timeout': 'connection_timeout',
+  'parent-refused': 'destination_unavailable',
+  'parent-login': 'proxy_configuration_error',
   'response-timeout': 'http_response_timeout',
   'bad-response': 'http_protocol_error',
   'response-head-too-large': 'http_response_header_section_size',

@@ -136,6 +136,8 @@ export const DUTCH: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'De server is niet te bereiken.', SITE),
     'connect-failed': row(NOT_REACHED, 'De verbinding met de server kon niet worden gemaakt.', SITE),
     'connect-timeout': row('De site antwoordt niet', 'De server heeft de verbinding niet op tijd aanvaard.', SITE),
+    'parent-refused': row(NOT_REACHED, 'De bovenliggende proxy maakt geen verbinding met deze server.', SITE),
+    'parent-login': row(NOT_REACHED, 'De bovenliggende proxy aanvaardt de aanmelding van deze proxy niet.', LATER),
     'response-timeout': row(SITE_SLOW, 'De server heeft niet op tijd geantwoord.', SITE),
     'bad-response': row(BAD_ANSWER, 'De server heeft een antwoord gestuurd dat geen geldig HTTP/1.1 is.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'De kop van het antwoord van de server is te groot.', RESPONSE),

@@ -61,6 +61,8 @@ const WORDS: Readonly<Record<FailureCode, readonly [title: string, advice: strin
   'connect-unreachable': [NOT_REACHED, SITE],
   'connect-failed': [NOT_REACHED, SITE],
   'connect-timeout': ['The site does not answer', SITE],
+  'parent-refused': [NOT_REACHED, SITE],
+  'parent-login': [NOT_REACHED, LATER],
   'response-timeout': [SITE_SLOW, SITE],
   'bad-response': [BAD_ANSWER, RESPONSE],
   'response-head-too-large': [BAD_ANSWER, RESPONSE],

@@ -136,6 +136,8 @@ export const FRENCH: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'Le serveur ne peut être atteint.', SITE),
     'connect-failed': row(NOT_REACHED, 'La connexion au serveur n’a pu être établie.', SITE),
     'connect-timeout': row('Le site ne répond pas', 'Le serveur n’a pas accepté la connexion à temps.', SITE),
+    'parent-refused': row(NOT_REACHED, 'Le proxy parent ne se connecte pas à ce serveur.', SITE),
+    'parent-login': row(NOT_REACHED, 'Le proxy parent n’accepte pas les identifiants de ce proxy.', LATER),
     'response-timeout': row(SITE_SLOW, 'Le serveur n’a pas répondu à temps.', SITE),
     'bad-response': row(BAD_ANSWER, 'Le serveur a envoyé une réponse qui n’est pas du HTTP/1.1 valide.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'L’en-tête de la réponse du serveur est trop grand.', RESPONSE),

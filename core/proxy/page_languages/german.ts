@@ -146,6 +146,8 @@ export const GERMAN: PageLanguage = {
       'Der Server hat die Verbindung nicht rechtzeitig angenommen.',
       SITE,
     ),
+    'parent-refused': row(NOT_REACHED, 'Der übergeordnete Proxy verbindet nicht mit diesem Server.', SITE),
+    'parent-login': row(NOT_REACHED, 'Der übergeordnete Proxy nimmt die Anmeldung dieses Proxys nicht an.', LATER),
     'response-timeout': row(SITE_SLOW, 'Der Server hat nicht rechtzeitig geantwortet.', SITE),
     'bad-response': row(
       BAD_ANSWER,

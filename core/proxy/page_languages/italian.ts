@@ -135,6 +135,8 @@ export const ITALIAN: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'Il server non è raggiungibile.', SITE),
     'connect-failed': row(NOT_REACHED, 'Non è stato possibile stabilire la connessione al server.', SITE),
     'connect-timeout': row('Il sito non risponde', 'Il server non ha accettato la connessione in tempo.', SITE),
+    'parent-refused': row(NOT_REACHED, 'Il proxy superiore non si collega a questo server.', SITE),
+    'parent-login': row(NOT_REACHED, 'Il proxy superiore non accetta le credenziali di questo proxy.', LATER),
     'response-timeout': row(SITE_SLOW, 'Il server non ha risposto in tempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'Il server ha inviato una risposta che non è HTTP/1.1 valido.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'L’intestazione della risposta del server è troppo grande.', RESPONSE),

@@ -128,6 +128,8 @@ export const POLISH: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'Serwer jest nieosiągalny.', SITE),
     'connect-failed': row(NOT_REACHED, 'Nie udało się nawiązać połączenia z serwerem.', SITE),
     'connect-timeout': row('Strona nie odpowiada', 'Serwer nie przyjął połączenia na czas.', SITE),
+    'parent-refused': row(NOT_REACHED, 'Nadrzędne proxy nie łączy się z tym serwerem.', SITE),
+    'parent-login': row(NOT_REACHED, 'Nadrzędne proxy nie przyjmuje danych logowania tego proxy.', LATER),
     'response-timeout': row(SITE_SLOW, 'Serwer nie odpowiedział na czas.', SITE),
     'bad-response': row(BAD_ANSWER, 'Serwer wysłał odpowiedź, która nie jest poprawnym HTTP/1.1.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'Nagłówek odpowiedzi serwera jest zbyt duży.', RESPONSE),

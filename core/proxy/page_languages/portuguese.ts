@@ -130,6 +130,8 @@ export const PORTUGUESE: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'Não é possível chegar ao servidor.', SITE),
     'connect-failed': row(NOT_REACHED, 'Não foi possível estabelecer a ligação ao servidor.', SITE),
     'connect-timeout': row('O site não responde', 'O servidor não aceitou a ligação a tempo.', SITE),
+    'parent-refused': row(NOT_REACHED, 'O proxy superior não se liga a este servidor.', SITE),
+    'parent-login': row(NOT_REACHED, 'O proxy superior não aceita as credenciais deste proxy.', LATER),
     'response-timeout': row(SITE_SLOW, 'O servidor não respondeu a tempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'O servidor enviou uma resposta que não é HTTP/1.1 válido.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'O cabeçalho da resposta do servidor é demasiado grande.', RESPONSE),

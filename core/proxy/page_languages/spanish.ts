@@ -137,6 +137,8 @@ export const SPANISH: PageLanguage = {
     'connect-unreachable': row(NOT_REACHED, 'No se puede llegar al servidor.', SITE),
     'connect-failed': row(NOT_REACHED, 'No se ha podido establecer la conexión con el servidor.', SITE),
     'connect-timeout': row('El sitio no responde', 'El servidor no ha aceptado la conexión a tiempo.', SITE),
+    'parent-refused': row(NOT_REACHED, 'El proxy superior no conecta con este servidor.', SITE),
+    'parent-login': row(NOT_REACHED, 'El proxy superior no acepta las credenciales de este proxy.', LATER),
     'response-timeout': row(SITE_SLOW, 'El servidor no ha respondido a tiempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'El servidor ha enviado una respuesta que no es HTTP/1.1 válido.', RESPONSE),
     'response-head-too-large': row(
