@@ -65,6 +65,14 @@ function checkUpstreams({ listener, upstream }: Settings): Finding[] {
   return found
 }
 
+function checkIntroductions({ listener }: Settings): Finding[] {
+  return listener.flatMap(({ name, proxy_protocol, proxy_protocol_user }) => {
+    if (proxy_protocol_user === 'off' || proxy_protocol === 'require') return []
+    const words = 'is of no use without proxy_protocol = "require": nobody says who the client is'
+    return [warning(`listener.${name}.proxy_protocol_user`, words)]
+  })
+}
+
 function checkModes({ listener }: Settings): Finding[] {
   const found: Finding[] = []
   for (const { name, mode, server } of listener) {
@@ -108,5 +116,6 @@ export function check(settings: Settings): Finding[] {
     ...checkOutgoing(settings),
     ...checkDns(settings),
     ...checkFilter(settings),
+    ...checkIntroductions(settings),
   ]
 }

@@ -100,6 +100,12 @@ const listener = z.strictObject({
     'Where such headers are taken from; a connection from elsewhere is closed. By default this machine alone: whoever may ' +
       'send one may say who the client is.',
   ),
+  proxy_protocol_user: option(
+    kind.choice('off', 'cn'),
+    'off',
+    'Who the user is: with "cn" the common name of the client’s certificate, where the header says that the proxy in front ' +
+      'has asked for one and found it good. Off, because that proxy may take certificates of anybody.',
+  ),
   peek: option(
     kind.flag,
     false,

@@ -40,6 +40,8 @@ export interface ListenerSettings {
   readonly proxy_protocol: 'off' | 'require'
   /** Networks that such headers are taken from. */
   readonly proxy_protocol_from: readonly string[]
+  /** `cn`: a client certificate that the proxy in front found good says who the user is. */
+  readonly proxy_protocol_user: 'off' | 'cn'
   /** Look at the ClientHello inside a tunnel, and filter by what it says. */
   readonly peek: boolean
 }

@@ -14,6 +14,8 @@ import { crc32c } from './crc32c.ts'
 export interface ProxyTls {
   /** As `TLSv1.3`; empty: not told. */
   readonly version: string
+  /** As `TLS_AES_256_GCM_SHA384`; empty: not told. */
+  readonly cipher: string
   /** The common name of the client's certificate; empty: not told. */
   readonly name: string
   /** There was a client certificate in this connection or its session, and it was found good. */
@@ -57,7 +59,16 @@ const INET6 = 2
 const UNIX = 3
 const UNIX_PATH = 108
 
-const TYPE = { authority: 0x02, crc32c: 0x03, uniqueId: 0x05, ssl: 0x20, sslVersion: 0x21, sslName: 0x22 } as const
+/** Types of TLV (proxy-protocol.txt 2.2). */
+export const TLV = {
+  authority: 0x02,
+  crc32c: 0x03,
+  uniqueId: 0x05,
+  ssl: 0x20,
+  sslVersion: 0x21,
+  sslName: 0x22,
+  sslCipher: 0x23,
+} as const
 const SSL = 1
 const CERTIFICATE = 2 | 4
 /** The longest unique id (proxy-protocol.txt 2.2.4). */
@@ -177,17 +188,17 @@ class Told {
       if (type < 0) return 'a TLV that goes past the end'
       const size = end - start
       switch (type) {
-        case TYPE.authority:
+        case TLV.authority:
           this.authority = utf8(this.#bytes, start, end)
           break
-        case TYPE.uniqueId:
+        case TLV.uniqueId:
           if (size > UNIQUE_ID_SIZE) return 'a unique id that is too long'
           this.uniqueId = latin1(this.#bytes, start, end)
           break
-        case TYPE.crc32c:
+        case TLV.crc32c:
           if (size !== 4 || crc32c(this.#bytes, start) !== uint32(this.#bytes, start)) return 'the checksum is wrong'
           break
-        case TYPE.ssl:
+        case TLV.ssl:
           if (!this.#readTls(start, end)) return 'what it says of TLS is cut short'
           break
       }
@@ -200,13 +211,15 @@ class Told {
     const bits = this.#bytes[start]
     let version = ''
     let name = ''
+    let cipher = ''
     for (const tlv of tlvs(this.#bytes, start + 5, end)) {
       if (tlv.type < 0) return false
-      if (tlv.type === TYPE.sslVersion) version = latin1(this.#bytes, tlv.start, tlv.end)
-      if (tlv.type === TYPE.sslName) name = utf8(this.#bytes, tlv.start, tlv.end)
+      if (tlv.type === TLV.sslVersion) version = latin1(this.#bytes, tlv.start, tlv.end)
+      if (tlv.type === TLV.sslName) name = utf8(this.#bytes, tlv.start, tlv.end)
+      if (tlv.type === TLV.sslCipher) cipher = latin1(this.#bytes, tlv.start, tlv.end)
     }
     const verified = (bits & CERTIFICATE) !== 0 && uint32(this.#bytes, start + 1) === 0
-    if ((bits & SSL) !== 0) this.tls = { version, name, verified }
+    if ((bits & SSL) !== 0) this.tls = { version, cipher, name, verified }
     return true
   }
 }

@@ -1,11 +1,27 @@
 /** The header of the PROXY protocol, to be sent in front of everything else on a connection. */
 
 import { addressOf, formatAddress, parseAddress } from '../bytes/address.ts'
+import { toBytes } from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import type { Endpoint } from '../runtime.ts'
+import { TLV } from './header.ts'
+
+/** What version 2 says beside the addresses; what is empty is not said. */
+export interface ProxyTold {
+  /** The host name the client asked for (SNI). */
+  readonly authority: string
+  /** What names the connection in logs, latin1. */
+  readonly uniqueId: string
+}
 
 /** `source` is the client, `destination` where it connected to. What is not IP, or not of one family, is said to be unknown. */
-export function writeProxyHeader(out: ByteWriter, version: 1 | 2, source: Endpoint, destination: Endpoint): void {
+export function writeProxyHeader(
+  out: ByteWriter,
+  version: 1 | 2,
+  source: Endpoint,
+  destination: Endpoint,
+  { authority, uniqueId }: ProxyTold = NOTHING,
+): void {
   const from = source.family === 'unix' ? null : parseAddress(source.address)
   const to = destination.family === 'unix' ? null : parseAddress(destination.address)
   const known = from !== null && to !== null && from.family === to.family
@@ -29,11 +45,25 @@ export function writeProxyHeader(out: ByteWriter, version: 1 | 2, source: Endpoi
   const size = from.bytes.length
   out.byte(0x21)
   out.byte(size === 4 ? 0x11 : 0x21)
-  uint16(out, 2 * size + 4)
+  const name = encoder.encode(authority)
+  uint16(out, 2 * size + 4 + tlvSize(name.length) + tlvSize(uniqueId.length))
   out.put(from.bytes)
   out.put(to.bytes)
   uint16(out, source.port)
   uint16(out, destination.port)
+  if (name.length > 0) tlv(out, TLV.authority, name)
+  if (uniqueId !== '') tlv(out, TLV.uniqueId, toBytes(uniqueId))
+}
+
+const NOTHING: ProxyTold = { authority: '', uniqueId: '' }
+const encoder = new TextEncoder()
+
+const tlvSize = (size: number): number => size === 0 ? 0 : 3 + size
+
+function tlv(out: ByteWriter, type: number, value: Uint8Array): void {
+  out.byte(type)
+  uint16(out, value.length)
+  out.put(value)
 }
 
 function uint16(out: ByteWriter, value: number): void {

@@ -35,6 +35,8 @@ export interface RequestForwarding {
   transparent: boolean
   /** The client's address, canonical text; empty when it is a unix socket. */
   client: string
+  /** It came by TLS: X-Forwarded-Proto says so. */
+  secure?: boolean
   /** Our address that it came to, for `by=` of Forwarded. */
   listener?: string
   /** Send Expect on; false: we answer it. */
@@ -147,6 +149,7 @@ export function writeRequestHead(out: ByteWriter, head: Head, target: Target, ho
     return
   }
   if (append) writeForwardedFor(out, head, how.client)
+  if (how.secure === true && how.forwardedFor === 'append') out.text('X-Forwarded-Proto: https\r\n')
   if (how.forwarded && how.client !== '') writeForwarded(out, head, target, how)
   if (how.via !== '') writeVia(out, head, how.via)
   out.text('\r\n')
@@ -202,6 +205,7 @@ function keepsInRequest(
       if (id === FIELD['x-forwarded-for']) {
         return how.forwardedFor === 'off' || (how.forwardedFor === 'append' && !append)
       }
+      if (id === FIELD['x-forwarded-proto'] && how.secure === true) return how.forwardedFor === 'off'
       return how.forwardedFor !== 'delete'
     }
     case VIA:
@@ -287,7 +291,7 @@ function writeForwarded(out: ByteWriter, head: Head, target: Target, how: Reques
     out.put(head.bytes, target.authorityStart, target.authorityEnd)
     out.text('"')
   }
-  out.text(';proto=http\r\n')
+  out.text(how.secure === true ? ';proto=https\r\n' : ';proto=http\r\n')
 }
 
 /** The version is that in which we received the message (RFC 9110 7.6.3). */

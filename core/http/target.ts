@@ -27,7 +27,7 @@ import type { Head } from './head.ts'
 
 export interface Target {
   form: 'origin' | 'absolute' | 'authority' | 'asterisk'
-  /** Lower case; `http` for origin form and asterisk, empty for CONNECT. */
+  /** Lower case; `http` for origin form and asterisk (but see {@link asHttps}), empty for CONNECT. */
   scheme: string
   /**
    * The host as policy sees it and as it is dialled: lower case, without a trailing dot; an address in its canonical form
@@ -114,6 +114,13 @@ export function parseTarget(head: Head, into: Target = newTarget(), secure = fal
   into.pathStart = path
   into.pathEnd = end
   return into
+}
+
+/** The request of `target` came by TLS: where it says no scheme itself, that is https (RFC 9110 7.1). */
+export function asHttps(target: Target): void {
+  if (target.form !== 'origin' && target.form !== 'asterisk') return
+  target.scheme = 'https'
+  if (target.portStart === target.portEnd) target.port = 443
 }
 
 /** `http:` (`https:`), in any case of letters: gives where its colon is. Schemes that are not ours are wrong-scheme. */

@@ -9,6 +9,19 @@ import type { Endpoint, Socket } from '../runtime.ts'
 import type { ListenerContext } from './listener.ts'
 import type { Proxy } from './proxy.ts'
 
+/** TLS on the client's side, which ended here or with the proxy in front. What is not known is empty. */
+export interface ArrivalTls {
+  /** As `TLSv1.3`. */
+  readonly version: string
+  /** As `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string
+  /** The host name the client asked for (SNI). */
+  readonly serverName: string
+  /** The common name of the client's certificate, and whether that was found good. */
+  readonly clientName: string
+  readonly verified: boolean
+}
+
 export interface Arrival {
   readonly socket: Socket
   /** The client, and where it connected to. */
@@ -16,12 +29,21 @@ export interface Arrival {
   readonly local: Endpoint
   /** What the client has sent already; lent until the next pull. */
   readonly rest: Uint8Array
+  /** What the proxy in front calls the connection, latin1; empty: it does not. */
+  readonly uniqueId: string
+  /** `null`: nobody says anything of TLS. */
+  readonly tls: ArrivalTls | null
+  /** Its requests came to us, or to the proxy in front, by TLS. */
+  readonly secure: boolean
+  /** Whose connection it is; empty: nobody's in particular. */
+  readonly user: string
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 export function arrived(socket: Socket): Arrival {
-  return { socket, peer: socket.peer, local: socket.local, rest: NOTHING }
+  const { peer, local } = socket
+  return { socket, peer, local, rest: NOTHING, uniqueId: '', tls: null, secure: false, user: '' }
 }
 
 /** Why no PROXY header is taken from there, or ''. A unix-domain socket is its folder's to guard. */
@@ -98,8 +120,28 @@ export class Newcomer implements Timed {
     }
   }
 
-  #introduced({ source, destination }: ProxyHeader, rest: Uint8Array): Arrival {
+  #introduced(header: ProxyHeader, rest: Uint8Array): Arrival {
     const { socket } = this
-    return { socket, peer: source ?? socket.peer, local: destination ?? socket.local, rest }
+    const { source, destination, uniqueId, tls } = header
+    const user = this.#listener.settings.proxy_protocol_user === 'cn' ? userOf(header) : ''
+    const peer = source ?? socket.peer
+    const local = destination ?? socket.local
+    return { socket, peer, local, rest, uniqueId, tls: tlsOf(header), secure: tls !== null, user }
   }
+}
+
+function tlsOf({ tls, authority: serverName }: ProxyHeader): ArrivalTls | null {
+  if (tls === null) {
+    return serverName === '' ? null : { version: '', cipher: '', serverName, clientName: '', verified: false }
+  }
+  const { version, cipher, name: clientName, verified } = tls
+  return { version, cipher, serverName, clientName, verified }
+}
+
+/** Names become parts of lines: what could end one, or stand for another text than it is, is nobody's. */
+const USER = /^[^\p{C}\p{Zl}\p{Zp}\ufffd]{1,255}$/u
+
+/** Whom a certificate that was found good is made out to. */
+function userOf({ tls }: ProxyHeader): string {
+  return tls !== null && tls.verified && USER.test(tls.name) ? tls.name : ''
 }

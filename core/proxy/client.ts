@@ -65,6 +65,10 @@ export class Client implements Timed, Connected {
   readonly outbox: Outbox
   readonly record = new ExchangeRecord()
   readonly target: Target = newTarget()
+  /** Whose connection it is; empty: nobody has said. */
+  user: string
+  /** What it asks for without a scheme is asked for by https. */
+  readonly secure: boolean
   deadline = 0
   slot = -1
   waits: Waits = 'request'
@@ -114,7 +118,12 @@ export class Client implements Timed, Connected {
     this.socket = socket
     this.messages = new Messages(socket, new HttpParser('request', listener.limits), 'client-left')
     this.outbox = new Outbox(socket, 'client-left')
+    this.user = arrival.user
+    this.secure = arrival.secure && listener.settings.mode === 'reverse'
     this.record.client = addressOf(arrival)
+    this.record.uniqueId = arrival.uniqueId
+    this.record.tls = arrival.tls
+    this.record.secure = this.secure
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
     if (arrival.rest.length > 0) this.messages.fed({ done: false, value: arrival.rest })
@@ -150,6 +159,7 @@ export class Client implements Timed, Connected {
     const { proxy, record } = this
     this.began = proxy.clock.now()
     record.reset(this.began + proxy.epoch)
+    record.user = this.user
     record.request = head
     this.late = null
     this.answered = false
@@ -279,7 +289,18 @@ export class Client implements Timed, Connected {
     const { listener, client, user, started: date } = this.record
     const { family, address, port } = this.arrival.local
     const local = family === 'unix' ? '' : address
-    return { listener, client, user, local, localPort: port, date, zone: this.proxy.clock.zone(date) }
+    const { secure } = this
+    return {
+      listener,
+      client,
+      user,
+      local,
+      localPort: port,
+      date,
+      zone: this.proxy.clock.zone(date),
+      secure,
+      https: secure,
+    }
   }
 
   /** The exchange goes on over this connection, new or kept. */

@@ -63,6 +63,8 @@ export class IcapPeer implements Timed, Connected {
     this.socket = socket
     this.outbox = new Outbox(socket, 'client-left')
     this.record.client = addressOf(arrival)
+    this.record.uniqueId = arrival.uniqueId
+    this.record.tls = arrival.tls
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
     if (arrival.rest.length > 0) this.#pull = Promise.resolve({ done: false, value: arrival.rest })

@@ -7,6 +7,7 @@ import type { ByteWriter } from '../bytes/writer.ts'
 import type { FieldId } from '../http/fields.ts'
 import { FIELD } from '../http/fields.ts'
 import type { Head } from '../http/head.ts'
+import type { ArrivalTls } from './arrival.ts'
 import { EachSecond, milliseconds, queryEnd, writeType, writeUrl } from './log_parts.ts'
 import type { ExchangeRecord } from './record.ts'
 import { resultCode } from './record.ts'
@@ -47,7 +48,17 @@ const BEFORE = {
   referer: toBytes(',"referer":'),
   userAgent: toBytes(',"user_agent":'),
   id: toBytes(',"id":'),
+  uniqueId: toBytes(',"unique_id":'),
+  tls: toBytes(',"tls":'),
   end: toBytes('}\n'),
+}
+const TLS = {
+  version: toBytes('{"version":'),
+  cipher: toBytes(',"cipher":'),
+  serverName: toBytes(',"server_name":'),
+  clientName: toBytes(',"client_name":'),
+  verified: toBytes(',"client_verified":'),
+  end: toBytes('}'),
 }
 const VERSION_1_0 = toBytes('"1.0"')
 const VERSION_1_1 = toBytes('"1.1"')
@@ -131,7 +142,26 @@ export function writeJson(out: ByteWriter, record: ExchangeRecord, strip: boolea
   writeField(out, request, FIELD['user-agent'], false)
   out.put(BEFORE.id)
   jsonText(out, record.id)
+  out.put(BEFORE.uniqueId)
+  jsonText(out, record.uniqueId)
+  out.put(BEFORE.tls)
+  if (record.tls === null) out.put(NULL)
+  else writeTls(out, record.tls)
   out.put(BEFORE.end)
+}
+
+function writeTls(out: ByteWriter, { version, cipher, serverName, clientName, verified }: ArrivalTls): void {
+  out.put(TLS.version)
+  jsonText(out, version)
+  out.put(TLS.cipher)
+  jsonText(out, cipher)
+  out.put(TLS.serverName)
+  jsonText(out, serverName)
+  out.put(TLS.clientName)
+  jsonText(out, clientName)
+  out.put(TLS.verified)
+  out.put(verified ? TRUE : FALSE)
+  out.put(TLS.end)
 }
 
 function writeString(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {

@@ -9,6 +9,7 @@ import type { Head } from '../http/head.ts'
 import type { ExchangeRecord } from './record.ts'
 
 const HTTP_SCHEME = toBytes('http://')
+const HTTPS_SCHEME = toBytes('https://')
 const HIDDEN = toBytes('***@')
 const AT = 0x40
 
@@ -48,7 +49,7 @@ export function writeUrl(out: ByteWriter, record: ExchangeRecord, strip: boolean
   if (request.bytes[request.targetStart] === SLASH) {
     const host = request.find(FIELD.host)
     if (host >= 0) {
-      out.put(HTTP_SCHEME)
+      out.put(record.secure ? HTTPS_SCHEME : HTTP_SCHEME)
       escape(out, request.bytes, request.at[host * 4 + 2], request.at[host * 4 + 3])
     }
   }

@@ -10,7 +10,7 @@ import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import { bindsLogin } from '../http/login.ts'
 import { CONTINUE } from '../http/reply.ts'
-import { parseTarget, type Target } from '../http/target.ts'
+import { asHttps, parseTarget, type Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
 import { SystemFailure } from '../runtime.ts'
 import { answerItself } from './answer.ts'
@@ -33,7 +33,8 @@ export function perform(client: Client, head: Head): Promise<boolean> {
   try {
     const { proxy } = client
     if (proxy.methods !== null && !proxy.methods.has(head.method())) throw new Failure('method-refused', head.method())
-    const target = parseTarget(head, client.target)
+    const target = parseTarget(head, client.target, client.secure)
+    if (client.secure) asHttps(target)
     if (hasVia(head, proxy.name)) throw new Failure('loop')
     if (!head.persistent || client.messages.ended) client.reusable = false
     if (target.form !== 'authority' && answerItself(client, head, target)) return sendAnswer(client)
@@ -202,6 +203,7 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   const how = proxy.requests
   const body = head.framing !== 'none'
   how.client = client.record.client
+  how.secure = client.secure
   how.chunked = head.framing === 'chunked'
   how.maxForwards = client.maxForwards
   how.hostFromTarget = target.form === 'absolute' && (client.petition === null || !client.petition.keepHost)

@@ -9,7 +9,7 @@ import type { Hit } from '../filter/rules.ts'
 import type { Subject, TlsFacts } from '../filter/subject.ts'
 import { changeHead, type OwnHead } from '../http/change.ts'
 import type { Head } from '../http/head.ts'
-import { newTarget, parseTarget, type Target } from '../http/target.ts'
+import { asHttps, newTarget, parseTarget, type Target } from '../http/target.ts'
 import type { Carrier } from './carrier.ts'
 
 /** Where to connect to instead of where the target says. */
@@ -48,6 +48,8 @@ export interface Petitioner {
   readonly zone: number
   /** It may ask for https: the TLS ends with whoever asks us. */
   readonly secure?: boolean
+  /** And what says nothing of a scheme is asked for by https. */
+  readonly https?: boolean
 }
 
 const NONE: readonly never[] = []
@@ -89,6 +91,7 @@ export class Petition implements Subject {
   /** Members of the chain that have changed it and are not asked again: bit 2^n is set for number n. */
   passed = 0
   readonly #secure: boolean
+  readonly #https: boolean
   #own: OwnHead | null = null
   #url = ''
   #path: string | null = null
@@ -102,6 +105,7 @@ export class Petition implements Subject {
     this.date = who.date
     this.zone = who.zone
     this.#secure = who.secure === true
+    this.#https = who.https === true
     this.head = head
     this.target = target
   }
@@ -171,6 +175,7 @@ export class Petition implements Subject {
   /** From now on this is the request. @throws Failure when its target cannot be read: then it is not. */
   take(own: OwnHead): void {
     const target = parseTarget(own.head, newTarget(), this.#secure)
+    if (this.#https) asHttps(target)
     this.#own?.release()
     this.#own = own
     const before = this.url
@@ -214,6 +219,6 @@ export function urlOf(head: Head, target: Target): string {
   const { bytes } = head
   if (target.form === 'absolute' || target.form === 'authority') return head.target()
   const authority = latin1(bytes, target.authorityStart, target.authorityEnd)
-  if (target.form === 'asterisk') return `http://${authority}`
-  return `http://${authority}${bytes[target.pathStart] === SLASH ? '' : '/'}${head.target()}`
+  if (target.form === 'asterisk') return `${target.scheme}://${authority}`
+  return `${target.scheme}://${authority}${bytes[target.pathStart] === SLASH ? '' : '/'}${head.target()}`
 }

@@ -70,6 +70,7 @@ export class Proxy {
       forwarded: http.forwarded,
       transparent: http.transparent,
       client: '',
+      secure: false,
       expect: http.expect,
       upgrades: http.upgrades,
       keepAlive: true,

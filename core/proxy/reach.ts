@@ -36,8 +36,9 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
   const connection = proxy.origins.connection(socket, origin)
   const { proxy_protocol } = proxy.settings.outgoing
   if (proxy_protocol !== 'off') {
-    const { peer, local } = client.arrival
-    writeProxyHeader(connection.outbox.writer, proxy_protocol === 'v1' ? 1 : 2, peer, local)
+    const { peer, local, tls, uniqueId } = client.arrival
+    const told = { authority: tls === null ? '' : tls.serverName, uniqueId }
+    writeProxyHeader(connection.outbox.writer, proxy_protocol === 'v1' ? 1 : 2, peer, local, told)
     // It speaks for this client, and for nobody else.
     connection.login = true
   }

@@ -5,6 +5,7 @@ import { FAILURES } from '../failure.ts'
 import type { DecisionKind } from '../filter/decision.ts'
 import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../runtime.ts'
+import type { ArrivalTls } from './arrival.ts'
 import type { Petition } from './petition.ts'
 
 /** How the origin was reached, in Squid's words. Other words come with parents. */
@@ -26,6 +27,12 @@ export class ExchangeRecord {
   client = ''
   /** The name of the listener the client came through. */
   listener = ''
+  /** What the proxy in front calls the connection; empty: nothing. */
+  uniqueId = ''
+  /** TLS on the client's side; `null`: nothing is known of any. */
+  tls: ArrivalTls | null = null
+  /** What was asked for without a scheme was asked for by https. */
+  secure = false
   /** The authenticated user; empty: nobody. */
   user = ''
   /** What names this exchange on its error page and in the JSON log; may be empty. */
@@ -91,7 +98,7 @@ export class ExchangeRecord {
     this.hierarchy = 'HIER_DIRECT'
   }
 
-  /** As good as new: the client and the listener stay, for they belong to the connection. */
+  /** As good as new: what belongs to the connection stays: the client, the listener, its name, its TLS. */
   reset(started: number): void {
     this.started = started
     this.user = ''

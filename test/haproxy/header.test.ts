@@ -77,13 +77,34 @@ const GOOD: readonly [string, Uint8Array, Omit<ProxyHeader, 'size'>][] = [
   ],
   [
     'v2 with TLS and a certificate',
-    second(`21 11 0020 ${V4} 20 0011 07 00000000 21 0003 312e33 22 0003 6a6f65`),
-    { ...NONE, version: 2, source: A, destination: B, tls: { version: '1.3', name: 'joe', verified: true } },
+    second(`21 11 0025 ${V4} 20 0016 07 00000000 21 0003 312e33 23 0002 4145 22 0003 6a6f65`),
+    {
+      ...NONE,
+      version: 2,
+      source: A,
+      destination: B,
+      tls: { version: '1.3', cipher: 'AE', name: 'joe', verified: true },
+    },
+  ],
+  [
+    'v2 with a client that did not speak TLS',
+    second(`21 11 0014 ${V4} 20 0005 00 00000001`),
+    { ...NONE, version: 2, source: A, destination: B },
+  ],
+  [
+    'v2 with TLS, and no certificate: nothing was verified',
+    second(`21 11 0014 ${V4} 20 0005 01 00000000`),
+    { ...NONE, version: 2, source: A, destination: B, tls: { version: '', cipher: '', name: '', verified: false } },
+  ],
+  [
+    'v2 with a certificate of the session before',
+    second(`21 11 001a ${V4} 20 000b 05 00000000 22 0003 6a6f65`),
+    { ...NONE, version: 2, source: A, destination: B, tls: { version: '', cipher: '', name: 'joe', verified: true } },
   ],
   [
     'v2 with TLS and a certificate that is not good',
     second(`21 11 001a ${V4} 20 000b 07 00000001 22 0003 6a6f65`),
-    { ...NONE, version: 2, source: A, destination: B, tls: { version: '', name: 'joe', verified: false } },
+    { ...NONE, version: 2, source: A, destination: B, tls: { version: '', cipher: '', name: 'joe', verified: false } },
   ],
 ]
 
@@ -153,6 +174,30 @@ describe('what is written is read', () => {
     expect(written(version, A, B6)).toEqual([null, null, true])
     expect(written(version, { family: 'unix', address: '/a', port: 0 }, B)).toEqual([null, null, true])
     expect(written(version, { ...A6, address: 'fe80::1%lo' }, B6)).toEqual([{ ...A6, address: 'fe80::1' }, B6, true])
+  })
+})
+
+describe('what else is written is read', () => {
+  const told = (version: 1 | 2, to: Endpoint, said: { authority: string; uniqueId: string }): unknown => {
+    const out = new ByteWriter(1)
+    writeProxyHeader(out, version, A, to, said)
+    const step = parseProxyHeader(out.bytes.subarray(0, out.length))
+    if (step.kind !== 'header' || step.header.size !== out.length) return step
+    return { authority: step.header.authority, uniqueId: step.header.uniqueId }
+  }
+  const nothing = { authority: '', uniqueId: '' }
+  test.each([
+    { authority: 'a.example', uniqueId: 'x1' },
+    { authority: '', uniqueId: '\xff\0'.repeat(64) },
+    { authority: 'm\u00fcller.example', uniqueId: '' },
+    nothing,
+  ])('%j', (said) => {
+    expect(told(2, B, said)).toEqual(said)
+  })
+  test('version 1 cannot say it, and who does not tell the addresses tells nothing', () => {
+    const said = { authority: 'a.example', uniqueId: 'x1' }
+    expect(told(1, B, said)).toEqual(nothing)
+    expect(told(2, B6, said)).toEqual(nothing)
   })
 })
 

@@ -59,6 +59,27 @@ const response = (text: string, how: Partial<ResponseForwarding> = {}, options: 
   return latin1(out.view())
 }
 
+describe('what came by TLS', () => {
+  const of = (forwardedFor: RequestForwarding['forwardedFor'], came: string, how: Partial<RequestForwarding> = {}) =>
+    fields(came, { secure: true, forwardedFor, client: '', ...how })
+  const theirs = 'X-Forwarded-Proto: gopher\r\n'
+  test.each<[string, string, string]>([
+    ['is said to the origin', of('append', ''), 'X-Forwarded-Proto: https\r\n'],
+    ['whatever the client says', of('append', `${theirs}${theirs}`), 'X-Forwarded-Proto: https\r\n'],
+    ['unless fields stay as they came', of('off', theirs), theirs],
+    ['or go', of('delete', theirs), ''],
+    ['or nothing is revealed', of('append', theirs, { transparent: true }), ''],
+    ['and what did not is as it was', of('append', theirs, { secure: false }), theirs],
+    [
+      'and is the protocol of Forwarded',
+      of('off', '', { forwarded: true, client: '192.0.2.1' }),
+      'Forwarded: for=192.0.2.1;host="h";proto=https\r\n',
+    ],
+  ])('%s', (_, written, expected) => {
+    expect(written).toBe(expected)
+  })
+})
+
 describe('the request line', () => {
   const rows: [title: string, line: string, how: Partial<RequestForwarding>, expected: string][] = [
     ['9112 3.2.1: origin form', 'GET http://h/a?b', {}, 'GET /a?b'],

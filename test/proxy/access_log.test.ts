@@ -265,6 +265,8 @@ describe('writeJson()', () => {
       id: 'r1',
       reused: true,
       listener: 'a"b',
+      uniqueId: 'AC:1',
+      tls: { version: 'TLSv1.3', cipher: 'TLS_AES', serverName: 'a.b', clientName: '', verified: false },
     })
     expect(JSON.parse(lineOf(writeJson, record, false))).toEqual({
       time: '2026-11-24T17:15:55.046Z',
@@ -297,7 +299,23 @@ describe('writeJson()', () => {
       referer: 'http://a/?secret',
       user_agent: 'curl/8',
       id: 'r1',
+      unique_id: 'AC:1',
+      tls: {
+        version: 'TLSv1.3',
+        cipher: 'TLS_AES',
+        server_name: 'a.b',
+        client_name: null,
+        client_verified: false,
+      },
     })
+  })
+
+  test('what came by TLS was asked for by https, where it does not say so itself', () => {
+    const url = (line: string, secure: boolean): unknown =>
+      JSON.parse(lineOf(writeJson, served({ secure, request: headOf('request', line, 'Host: a') }))).url
+    expect(url('GET /b HTTP/1.1', true)).toBe('https://a/b')
+    expect(url('GET /b HTTP/1.1', false)).toBe('http://a/b')
+    expect(url('GET http://a/b HTTP/1.1', true)).toBe('http://a/b')
   })
 
   test('nothing to know: the same members', () => {
@@ -316,6 +334,8 @@ describe('writeJson()', () => {
       first_byte_ms: null,
       referer: null,
       total_ms: 0,
+      unique_id: null,
+      tls: null,
     })
   })
 

@@ -103,6 +103,61 @@ test('half a header, and a stop of the service', async () => {
   expect(await world.leftovers()).toEqual([])
 })
 
+const V2 = '\r\n\r\n\0\r\nQUIT\n\x21\x11'
+const ADDRESSES = '\xc0\0\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
+const tlv = (type: number, value: string): string =>
+  String.fromCharCode(type, value.length >> 8, value.length & 255) + value
+const headerWith = (...tlvs: string[]): Uint8Array => {
+  const rest = ADDRESSES + tlvs.join('')
+  return toBytes(V2 + String.fromCharCode(rest.length >> 8, rest.length & 255) + rest)
+}
+/** Of a client whose certificate was (not) found good: its parts. */
+const ssl = (good: boolean, ...parts: string[]): string =>
+  tlv(0x20, `\x07\0\0\0${good ? '\0' : '\x01'}${parts.join('')}`)
+const CN = (name: string): string => tlv(0x22, String.fromCharCode(...new TextEncoder().encode(name)))
+
+async function told(header: Uint8Array, ...sets: string[]): Promise<Arrival> {
+  const { sender, said } = await meet(...sets)
+  await sender.socket.write(header)
+  const arrival = await said
+  if (typeof arrival === 'string') throw new Error(arrival)
+  return arrival
+}
+
+test('what else a header tells', async () => {
+  const parts = ssl(true, tlv(0x21, 'TLSv1.3'), tlv(0x23, 'TLS_AES'), CN('joe'))
+  expect(await told(headerWith(tlv(2, 'a.b'), tlv(5, 'AC:1'), parts))).toMatchObject({
+    uniqueId: 'AC:1',
+    tls: { version: 'TLSv1.3', cipher: 'TLS_AES', serverName: 'a.b', clientName: 'joe', verified: true },
+    secure: true,
+    user: '',
+  })
+})
+
+test('a name alone does not say that TLS has ended', async () => {
+  const tls = { version: '', cipher: '', serverName: 'a.b', clientName: '', verified: false }
+  expect(await told(headerWith(tlv(2, 'a.b')))).toMatchObject({ uniqueId: '', tls, secure: false, user: '' })
+})
+
+test('a header that tells nothing', async () => {
+  expect(await told(headerWith())).toMatchObject({ uniqueId: '', tls: null, secure: false, user: '' })
+})
+
+test.each<[string, string, string]>([
+  ['whom a good certificate names is the user', ssl(true, CN('joe')), 'joe'],
+  ['in any script', ssl(true, CN('J\u00fcrgen M\u00fcller')), 'J\u00fcrgen M\u00fcller'],
+  ['not of a certificate that is not good', ssl(false, CN('joe')), ''],
+  ['not without a certificate', tlv(0x20, `\x01\0\0\0\0${CN('joe')}`), ''],
+  ['not one that names nobody', ssl(true, CN('')), ''],
+  ['not one with a line feed', ssl(true, CN('joe\nadmin')), ''],
+  ['not one with a NUL', ssl(true, CN('joe\0admin')), ''],
+  ['not one that turns text around', ssl(true, CN('joe\u202e')), ''],
+  ['not one with bytes that are no UTF-8', ssl(true, tlv(0x22, 'j\xff')), ''],
+  ['not one that is too long', ssl(true, CN('j'.repeat(256))), ''],
+])('%s', async (_, tls, user) => {
+  expect((await told(headerWith(tls), 'listener.http.proxy_protocol_user=cn')).user).toBe(user)
+})
+
 test('version 2, and bytes of any value', async () => {
   const { sender, said } = await meet()
   const head = '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
