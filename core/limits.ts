@@ -51,6 +51,8 @@ export const LOCALS_CHECK = 10_000
 
 // Logs
 
+/** How often the resolver is asked for the prefix of NAT64, milliseconds: it asks the name servers by the time of their answer. */
+export const NAT64_CHECK = 10_000
 /** Lines are handed to the machine when this much waits (or at the sweep). One write that fails loses no more than this. */
 export const LOG_PIECE = 262_144
 /** Lines that wait while the machine is slow or the disk is full: half a minute at a thousand lines a second. */

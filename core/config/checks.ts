@@ -119,3 +119,8 @@ export function check(settings: Settings): Finding[] {
     ...checkIntroductions(settings),
   ]
 }
+  if (outgoing.nat64 !== 'off' && !outgoing.ipv6) {
+    found.push(
+      grave('outgoing.nat64', 'is reached over IPv6, and outgoing.ipv6 is off; turn it on, or set nat64 to "off"'),
+    )
+  }

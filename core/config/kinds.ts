@@ -16,6 +16,7 @@ import {
   parsePort,
   splitHostPort,
 } from '../bytes/address.ts'
+import { isPrefix } from '../bytes/embedding.ts'
 import type { AddressPattern, PortRange } from './settings.ts'
 
 /**
@@ -327,13 +328,42 @@ export const host = {
   form: 'a name, as "example.com" or "*.example.com", or "*"',
 } as const satisfies Kind
 
-/** An address of this machine to come from; empty: the system's choice. */
-export function local(version: 4 | 6) {
-  const form = `an IPv${version} address, or empty`
-  const decode = (text: string) => text === '' ? text : family(text) === version ? canonical(text) : null
-  const type = read(form, version === 4 ? '"192.0.2.1"' : '"2001:db8::1"', z.string(), decode, asIs)
-  return { type, shape: 'text', form } as const satisfies Kind
+/** Addresses of this machine to come from: one, or a list of them; none, or empty text: the system's choice. */
+export function locals(version: 4 | 6) {
+  const one = `an IPv${version} address`
+  const example = version === 4 ? '"192.0.2.1"' : '"2001:db8::1"'
+  const decode = (text: string) => family(text) === version ? canonical(text) : null
+  const address = read(one, example, z.string(), decode, asIs)
+  const form = `${one}, or a list of them`
+  const type = z.codec(
+    z.union([z.string(), z.array(z.string())], { error: wrong(form, example) }),
+    z.array(address),
+    {
+      decode: (value) => (typeof value === 'string' ? [value] : [...value]).filter((text) => text !== ''),
+      encode: (value) => value,
+    },
+  )
+  return { type, shape: 'list', form } as const satisfies Kind
 }
+
+function isTranslation(text: string): string | null {
+  if (text === 'off' || text === 'auto') return text
+  const prefix = text.includes('/') ? parseNetwork(text) : null
+  return prefix !== null && isPrefix(prefix) ? formatNetwork(prefix) : null
+}
+
+/** `off`, `auto`, or the prefix of a translator to IPv4. */
+export const nat64 = {
+  type: read(
+    '"off", "auto" or a prefix of 32, 40, 48, 56, 64 or 96 bits',
+    '"64:ff9b::/96"',
+    z.string(),
+    isTranslation,
+    asIs,
+  ),
+  shape: 'text',
+  form: '"off", "auto" or a prefix, as "64:ff9b::/96"',
+} as const satisfies Kind
 
 function isNetwork(text: string): string | null {
   const network = parseNetwork(text)

@@ -136,8 +136,41 @@ const outgoing = z.strictObject({
     'Which family is tried first; the other follows a quarter of a second later (RFC 8305). "auto" begins with the family ' +
       'that won last time, and with IPv6 where none did.',
   ),
-  bind4: option(kind.local(4), '', 'The local IPv4 address connections come from; empty: the system chooses.'),
-  bind6: option(kind.local(6), '', 'The local IPv6 address connections come from; empty: the system chooses.'),
+  nat64: option(
+    kind.nat64,
+    'off',
+    'How a machine without IPv4 (or with ipv4 = false) reaches IPv4: through a translator, by its prefix (RFC 6052), or ' +
+      '"auto": by the prefix that the name servers tell of (RFC 7050). "off", because not every network has one.',
+  ),
+  bind4: option(
+    kind.locals(4),
+    [],
+    'The local IPv4 addresses connections come from, in turns; one that has no port left gives way to the next: each has ' +
+      'some 28000 to one origin. An empty list: the system chooses.',
+  ),
+  bind6: option(kind.locals(6), [], 'The same for IPv6.'),
+  mark: option(
+    kind.count(0, 0xffff_ffff),
+    0,
+    'The mark of packets to origins, for ip rule and nftables (SO_MARK, needs CAP_NET_ADMIN and the epoll engine). 0: none.',
+  ),
+  tos: option(
+    kind.count(0, 255),
+    0,
+    'The byte of service of packets to origins: four times the DSCP (needs the epoll engine). 0: the system’s.',
+  ),
+  keep_alive: option(
+    kind.time('off'),
+    0,
+    'How long a connection to an origin is silent until TCP asks whether the other end is there. Off, because idle_timeout ' +
+      'and tunnel_timeout end what is silent; of use where a firewall forgets silent tunnels sooner.',
+  ),
+  user_timeout: option(
+    kind.time('the system’s'),
+    0,
+    'How long what was sent to an origin may stay unacknowledged until the connection is given up (RFC 5482, needs the ' +
+      'epoll engine). Linux waits a quarter of an hour; the other time limits mostly end it sooner.',
+  ),
   connect_timeout: option(
     kind.time(),
     '10s',

@@ -175,9 +175,18 @@ export interface OutgoingSettings {
   readonly ipv4: boolean
   readonly ipv6: boolean
   readonly prefer: 'auto' | 'ipv4' | 'ipv6'
-  /** Local address to come from; empty: the system's choice. */
-  readonly bind4: string
-  readonly bind6: string
+  /** How IPv4 is reached without IPv4: a prefix (CIDR) of translators, or what names tell of one. */
+  readonly nat64: 'off' | 'auto' | string
+  /** Local addresses to come from, in turns; none: the system's choice. */
+  readonly bind4: readonly string[]
+  readonly bind6: readonly string[]
+  /** The mark of all packets to origins (SO_MARK), and their byte of service; 0: none. */
+  readonly mark: number
+  readonly tos: number
+  /** Silence until the first probe of TCP keep-alive; 0: none is sent. */
+  readonly keep_alive: number
+  /** How long what was sent may stay unacknowledged; 0: the system's time. */
+  readonly user_timeout: number
   readonly connect_timeout: number
   /** From the end of the request to the first byte of the response. */
   readonly response_timeout: number

@@ -3,7 +3,7 @@
  * answer or way of writing gets round it.
  *
  *  1. what is no IP address is refused;
- *  2. `deny` networks always win, also over an IPv4 address carried inside an IPv6 one;
+ *  2. `deny` networks always win, also over an IPv4 address carried inside an IPv6 one (NAT64, 6to4);
  *  3. this machine's own addresses are refused, unless `allow_local` names them;
  *  4. this proxy's own listeners are refused even so: a request would come round (RFC 9110 7.6);
  *  5. everything else may be dialled.
@@ -19,6 +19,7 @@ import {
   parseAddress,
   parseNetwork,
 } from '../bytes/address.ts'
+import { extract } from '../bytes/embedding.ts'
 import type { OutgoingSettings, PortRange } from '../config/settings.ts'
 
 type Refusal = 'destination-refused' | 'local-refused' | 'loop'
@@ -47,14 +48,7 @@ const CARRIERS: readonly { readonly network: Network; readonly at: number }[] = 
   { network: network('::/96'), at: 12 }, // IPv4-compatible, RFC 4291 2.5.5.1
 ]
 
-/** The IPv4 address inside an IPv6 one, or `null`. */
-function carried(address: Address): Address | null {
-  if (address.family === 4) return null
-  for (const { network, at } of CARRIERS) {
-    if (contains(network, address)) return addressOf(address.bytes.slice(at, at + 4))
-  }
-  return null
-}
+const NONE: readonly Address[] = []
 
 /** Without a zone: an address of ours is ours on any link. */
 function key(address: Address): string {
@@ -65,6 +59,7 @@ export class Destinations {
   readonly #deny: readonly Network[]
   readonly #exceptions: readonly Exception[]
   #locals: ReadonlySet<string> = new Set()
+  #prefixes: readonly Network[] = []
   readonly #listeners: { readonly address: Address; readonly port: number }[] = []
 
   /** `locals`: the addresses of this machine's interfaces. Throws a TypeError for a network that cannot be read. */
@@ -87,35 +82,60 @@ export class Destinations {
     this.#locals = set
   }
 
+  /** Translators to IPv4 (NAT64) have these prefixes, beside those that everyone knows. */
+  translates(prefixes: readonly Network[]): void {
+    this.#prefixes = prefixes
+  }
+
   /** This proxy listens here; an address of all zeros is every address of this machine. */
   listensOn(address: string, port: number): void {
     const parsed = parseAddress(address)
     if (parsed !== null) this.#listeners.push({ address: parsed, port })
   }
 
+  /** Whether this proxy listens there. */
+  listens(address: string, port: number): boolean {
+    const parsed = parseAddress(address)
+    return parsed !== null && this.#isListener(parsed, port)
+  }
+
   /** Why not to dial this address, or `null`. */
   refuses(address: string, port: number): Refusal | null {
     const outer = parseAddress(address)
     if (outer === null) return 'destination-refused'
-    const inner = carried(outer)
-    if (this.#denied(outer) || (inner !== null && this.#denied(inner))) return 'destination-refused'
+    const inner = this.#carried(outer)
+    if (this.#denied(outer) || inner.some((each) => this.#denied(each))) return 'destination-refused'
     if (this.#isLocal(outer) && !this.#excepted(outer, port)) return 'local-refused'
     // `::1` and `::` are themselves, not carriers of 0.0.0.1 and 0.0.0.0: an exception for `::1` is enough.
-    if (inner !== null && !this.#isLocal(outer) && this.#isLocal(inner) && !this.#excepted(inner, port)) {
+    if (!this.#isLocal(outer) && inner.some((each) => this.#isLocal(each) && !this.#excepted(each, port))) {
       return 'local-refused'
     }
-    return this.#isListener(outer, port) || (inner !== null && this.#isListener(inner, port)) ? 'loop' : null
+    return this.#isListener(outer, port) || inner.some((each) => this.#isListener(each, port)) ? 'loop' : null
   }
 
   /** The `deny` network that refuses this address, for the log, or `null`. */
   rule(address: string): string | null {
     const outer = parseAddress(address)
     if (outer === null) return null
-    const inner = carried(outer)
+    const inner = this.#carried(outer)
     for (const denied of this.#deny) {
-      if (contains(denied, outer) || (inner !== null && contains(denied, inner))) return formatNetwork(denied)
+      if (contains(denied, outer) || inner.some((each) => contains(denied, each))) return formatNetwork(denied)
     }
     return null
+  }
+
+  /** The IPv4 addresses inside an IPv6 one: there may be several ways to read it, and none is known to be the one. */
+  #carried(address: Address): readonly Address[] {
+    if (address.family === 4) return NONE
+    const found: Address[] = []
+    for (const { network, at } of CARRIERS) {
+      if (contains(network, address)) found.push(addressOf(address.bytes.slice(at, at + 4)))
+    }
+    for (const prefix of this.#prefixes) {
+      const inner = extract(prefix, address)
+      if (inner !== null) found.push(inner)
+    }
+    return found
   }
 
   #denied(address: Address): boolean {

@@ -6,9 +6,11 @@ import { Failure } from '../failure.ts'
 import type { FailureCode } from '../failure.ts'
 import type { Destinations } from '../filter/destinations.ts'
 import { ATTEMPT_DELAY, ATTEMPTS, RESOLUTION_DELAY } from '../limits.ts'
-import type { Connecting, Endpoint, Runtime, Socket } from '../runtime.ts'
+import type { Connecting, ConnectOptions, Endpoint, Runtime, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import type { Resolver } from './resolver.ts'
+import { Sources, toldOptions } from './sources.ts'
+import { Translation } from './translation.ts'
 
 /** What is dialled: a host (name or address, policy form) and a port. */
 export interface Destination {
@@ -31,24 +33,36 @@ export class Dialler {
   readonly resolver: Resolver
   readonly destinations: Destinations
   readonly outgoing: OutgoingSettings
-  readonly #from4: Endpoint | undefined
-  readonly #from6: Endpoint | undefined
+  /** How IPv4 is reached from where there is none; `null`: not at all. */
+  readonly translation: Translation | null
+  readonly #told: ConnectOptions | undefined
+  readonly #sources4: Sources
+  readonly #sources6: Sources
 
   constructor(runtime: Runtime, resolver: Resolver, destinations: Destinations, outgoing: OutgoingSettings) {
     this.runtime = runtime
     this.resolver = resolver
     this.destinations = destinations
     this.outgoing = outgoing
-    if (outgoing.bind4 !== '') this.#from4 = { family: 4, address: outgoing.bind4, port: 0 }
-    if (outgoing.bind6 !== '') this.#from6 = { family: 6, address: outgoing.bind6, port: 0 }
+    this.translation = outgoing.nat64 === 'off' ? null : new Translation(runtime, resolver, destinations, outgoing)
+    this.#told = toldOptions(outgoing)
+    this.#sources4 = new Sources(outgoing, outgoing.bind4, 4)
+    this.#sources6 = new Sources(outgoing, outgoing.bind6, 6)
+  }
+
+  /** The interfaces of this machine have other addresses now. */
+  refresh(locals: readonly string[]): void {
+    this.destinations.refresh(locals)
+    this.translation?.refresh(locals)
   }
 
   /**
    * Begin to connect to one of the addresses of `destination`. The socket of the race rejects with a Failure of the phases
    * decide, resolve and connect; `timings` are filled in by then.
+   * `spoof`: come from there, where the family is that of the address.
    */
-  reach(destination: Destination, timings: DialTimings): Race {
-    return new Race(this, destination, timings)
+  reach(destination: Destination, timings: DialTimings, spoof: Endpoint | null = null): Race {
+    return new Race(this, destination, timings, spoof)
   }
 
   /** The families in use, the one to try first in front. */
@@ -56,13 +70,16 @@ export class Dialler {
     const { ipv4, ipv6, prefer } = this.outgoing
     const first: Family = prefer === 'ipv4' ? 4 : prefer === 'ipv6' ? 6 : favoured === 0 ? 6 : favoured
     const order: Family[] = first === 6 ? [6, 4] : [4, 6]
-    return order.filter((each) => each === 4 ? ipv4 : ipv6)
+    const translated = this.translation !== null && this.translation.active
+    return order.filter((each) => each === 4 ? ipv4 || translated : ipv6)
   }
 
-  connect(address: string, of: Family, port: number): Connecting {
-    const from = of === 4 ? this.#from4 : this.#from6
-    const to: Endpoint = { family: of, address, port }
-    return from === undefined ? this.runtime.connect(to) : this.runtime.connect(to, { from })
+  connect(to: Endpoint, spoof: Endpoint | null): Connecting {
+    // There is no coming from an IPv4 address to an IPv6 one.
+    if (spoof !== null && spoof.family === to.family) {
+      return this.runtime.connect(to, { ...this.#told, from: spoof, transparent: true })
+    }
+    return (to.family === 4 ? this.#sources4 : this.#sources6).connect(this.runtime, to)
   }
 }
 
@@ -83,10 +100,13 @@ export class Race {
   tried: Endpoint | null = null
   readonly #dialler: Dialler
   readonly #destination: Destination
+  readonly #spoof: Endpoint | null
   readonly #timings: DialTimings
   readonly #began: number
   readonly #waiting: { readonly 4: string[]; readonly 6: string[] } = { 4: [], 6: [] }
   readonly #order: Family[]
+  /** What is to be tried or was: a translator's address may come from the name server as well. */
+  readonly #given: Set<string> | null
   readonly #open = new Set<Connecting>()
   readonly #timers = new Set<() => void>()
   #resolve!: (socket: Socket) => void
@@ -102,17 +122,21 @@ export class Race {
   #unresolved: Failure | null = null
   #unreached: Failure | null = null
 
-  constructor(dialler: Dialler, destination: Destination, timings: DialTimings) {
+  constructor(dialler: Dialler, destination: Destination, timings: DialTimings, spoof: Endpoint | null) {
     this.#dialler = dialler
     this.#destination = destination
+    this.#spoof = spoof
     this.#timings = timings
     this.#began = dialler.runtime.clock.now()
     this.#order = dialler.families(destination.family)
+    this.#given = dialler.translation === null ? null : new Set()
     this.socket = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#start()
+    const wait = dialler.translation === null ? null : dialler.translation.wait()
+    if (wait === null) this.#start()
+    else wait.then(() => this.#over || this.#start()).catch((e) => this.#unanswered(e))
   }
 
   /** Give up: what is open is closed, and `socket` rejects with the failure given. */
@@ -179,8 +203,32 @@ export class Race {
     const { guarded, port, host } = this.#destination
     for (const address of addresses) {
       const refusal = guarded ? this.#dialler.destinations.refuses(address, port) : null
-      if (refusal === null) this.#waiting[of].push(address)
-      else this.#refused = new Failure(refusal, host === address ? address : `${host} is ${address}`)
+      if (refusal !== null) this.#refused = new Failure(refusal, host === address ? address : `${host} is ${address}`)
+      else if (this.#given === null) this.#waiting[of].push(address)
+      else this.#give(of, address, this.#given)
+    }
+  }
+
+  /** The same where there may be translators: in the place of an IPv4 address stand theirs, judged as well. */
+  #give(of: Family, address: string, given: Set<string>): void {
+    const { guarded, port } = this.#destination
+    const { translation, destinations } = this.#dialler
+    let addresses = [address]
+    if (of === 4 && translation !== null && translation.standsFor(address)) {
+      try {
+        addresses = translation.of(address)
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        this.#unreached = error
+        return
+      }
+    }
+    for (const each of addresses) {
+      if (given.has(each)) continue
+      given.add(each)
+      const refusal = guarded && each !== address ? destinations.refuses(each, port) : null
+      if (refusal === null) this.#waiting[of].push(each)
+      else this.#refused = new Failure(refusal, `${address} is reached as ${each}`)
     }
   }
 
@@ -220,10 +268,12 @@ export class Race {
 
   #attempt(of: Family, address: string): void {
     const { port } = this.#destination
-    this.tried = { family: of, address, port }
+    // Of the IPv4 addresses, those that are translated are dialled as IPv6.
+    const to: Endpoint = { family: of === 4 && address.includes(':') ? 6 : of, address, port }
+    this.tried = to
     let connecting: Connecting
     try {
-      connecting = this.#dialler.connect(address, of, port)
+      connecting = this.#dialler.connect(to, this.#spoof)
     } catch (error) {
       this.#finish()
       this.#reject(error)

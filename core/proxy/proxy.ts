@@ -134,7 +134,7 @@ export class Proxy {
     this.epoch = this.clock.date() - this.clock.now()
     if (this.deadlines.now < this.#localsDue) return
     this.#localsDue = this.deadlines.now + LOCALS_CHECK
-    this.destinations.refresh(this.runtime.addresses())
+    this.dialler.refresh(this.runtime.addresses())
   }
 }
 

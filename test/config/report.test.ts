@@ -25,8 +25,11 @@ const path = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
 const VALUES: Record<string, fc.Arbitrary<unknown>> = {
   'outgoing.ipv4': fc.boolean(),
   'outgoing.prefer': fc.constantFrom('auto', 'ipv4', 'ipv6'),
-  'outgoing.bind4': fc.oneof(four, fc.constant('')),
-  'outgoing.bind6': fc.oneof(six, fc.constant('')),
+  'outgoing.nat64': fc.constantFrom('off', 'auto', '64:ff9b::/96', '2001:db8:1:0200::/56'),
+  'outgoing.bind4': fc.oneof(four, fc.constant(''), fc.array(four)),
+  'outgoing.bind6': fc.oneof(six, fc.constant(''), fc.array(six)),
+  'outgoing.mark': fc.integer({ min: 0, max: 0xffff_ffff }),
+  'outgoing.keep_alive': fc.oneof(time, fc.constant(0)),
   'outgoing.connect_timeout': time,
   'outgoing.idle_total': fc.integer({ min: 0, max: 1_000_000 }),
   'outgoing.connect_ports': fc.array(fc.oneof(port, range)),

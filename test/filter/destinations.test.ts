@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parseNetwork } from '../../core/bytes/address.ts'
 import type { AddressPattern } from '../../core/config/settings.ts'
 import { Destinations } from '../../core/filter/destinations.ts'
 
@@ -46,6 +47,26 @@ describe('this machine', () => {
     ['2002:c000:207:1:2:3:4:5'],
   ])('%s is refused', (address) => {
     expect(destinations().refuses(address, 80)).toBe('local-refused')
+  })
+
+  // A prefix of this network's own, of each kind, is read where RFC 6052 puts the address.
+  test.each([
+    ['2001:db8::/32', '2001:db8:a00:1::', '2001:db8:b00:1::'],
+    ['2001:db8:100::/40', '2001:db8:10a:0:1::', '2001:db8:10b:0:1::'],
+    ['2001:db8:122::/48', '2001:db8:122:a00:0:100::', '2001:db8:122:b00:0:100::'],
+    ['2001:db8:122:300::/56', '2001:db8:122:30a:0:1::', '2001:db8:122:30b:0:1::'],
+    ['2001:db8:122:344::/64', '2001:db8:122:344:a:0:100:0', '2001:db8:122:344:b:0:100:0'],
+    ['2001:db8:122:344::/64', '2001:db8:122:344:ff0a:0:100:0', '2001:db8:122:344:ff0b:0:100:0'],
+    ['2001:db8:122:344::/96', '2001:db8:122:344::10.0.0.1', '2001:db8:122:344::11.0.0.1'],
+    ['64:ff9b::/32', '64:ff9b::10.0.0.1', '65:ff9b::10.0.0.1'],
+  ])('under %s %s is 10.0.0.1, and %s is not', (prefix, inside, outside) => {
+    const judge = destinations(['10.0.0.0/8'])
+    judge.translates([parseNetwork('2001:db8:ffff::/96')!, parseNetwork(prefix)!])
+    expect(judge.refuses(inside, 80)).toBe('destination-refused')
+    expect(judge.rule(inside)).toBe('10.0.0.0/8')
+    expect(judge.refuses(outside, 80)).toBeNull()
+    judge.translates([])
+    if (!prefix.startsWith('64:')) expect(judge.refuses(inside, 80)).toBeNull()
   })
 
   // The neighbours just outside.

@@ -1,0 +1,68 @@
+/** Where connections to origins come from: the local addresses of one family, in turns, and what their sockets are told. */
+
+import type { Family } from '../bytes/address.ts'
+import type { OutgoingSettings } from '../config/settings.ts'
+import type { Connecting, ConnectOptions, Endpoint, Runtime, Socket } from '../runtime.ts'
+import { SystemFailure } from '../runtime.ts'
+
+type Told = Pick<OutgoingSettings, 'mark' | 'tos' | 'keep_alive' | 'user_timeout'>
+
+/** What all sockets are told; `undefined`: nothing. */
+export function toldOptions({ mark, tos, keep_alive, user_timeout }: Told): ConnectOptions | undefined {
+  const options: { -readonly [name in keyof ConnectOptions]: ConnectOptions[name] } = {}
+  if (mark > 0) options.mark = mark
+  if (tos > 0) options.tos = tos
+  if (keep_alive > 0) options.keepAlive = keep_alive
+  if (user_timeout > 0) options.userTimeout = user_timeout
+  return Object.keys(options).length > 0 ? options : undefined
+}
+
+/** An address has no port left, or this machine has it no more: another of the pool may do. */
+function spent(error: unknown): boolean {
+  return error instanceof SystemFailure && (error.code === 'not-available' || error.code === 'in-use')
+}
+
+export class Sources {
+  /** One for each address of the pool; one alone, perhaps `undefined`, where the system chooses. */
+  readonly #options: readonly (ConnectOptions | undefined)[]
+  #turn = 0
+
+  constructor(told: Told, pool: readonly string[], of: Family) {
+    const options = toldOptions(told)
+    this.#options = pool.length === 0
+      ? [options]
+      : pool.map((address) => ({ ...options, from: { family: of, address, port: 0 } }))
+  }
+
+  /** From the address whose turn it is; of several, one that has no port left gives way to the next. */
+  connect(runtime: Runtime, to: Endpoint): Connecting {
+    const options = this.#options[this.#turn]
+    if (this.#options.length > 1) return this.#connectFromAny(runtime, to)
+    return options === undefined ? runtime.connect(to) : runtime.connect(to, options)
+  }
+
+  #connectFromAny(runtime: Runtime, to: Endpoint): Connecting {
+    const all = this.#options
+    const first = this.#turn
+    this.#turn = (first + 1) % all.length
+    let connecting = runtime.connect(to, all[first])
+    let cancelled = false
+    const socket = async (): Promise<Socket> => {
+      for (let tried = 1;; tried++) {
+        try {
+          return await connecting.socket
+        } catch (error) {
+          if (cancelled || tried === all.length || !spent(error)) throw error
+          connecting = runtime.connect(to, all[(first + tried) % all.length])
+        }
+      }
+    }
+    return {
+      socket: socket(),
+      cancel() {
+        cancelled = true
+        connecting.cancel()
+      },
+    }
+  }
+}
