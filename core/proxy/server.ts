@@ -18,6 +18,7 @@ import { serveIcap, turnAwayIcap } from './icap_server.ts'
 import { IcapTag } from './icap_tag.ts'
 import { ListenerContext } from './listener.ts'
 import { listenAt, type Place } from './listening.ts'
+import { strangers, tryOutgoing } from './outgoing_trial.ts'
 import { loadPages } from './pages.ts'
 import { Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
@@ -65,6 +66,10 @@ export class Server {
     const settings = this.#settings
     const pages = await loadPages(this.#runtime, settings.http)
     for (const problem of speaks ? pages.problems : []) this.#log.warning('a page is not used: {problem}', { problem })
+    await tryOutgoing(this.#runtime, settings.outgoing)
+    for (const address of speaks ? strangers(settings.outgoing, this.#runtime.addresses()) : []) {
+      this.#log.warning('outgoing: this machine has no address {address} to come from', { address })
+    }
     const proxy = new Proxy(this.#runtime, settings, pages, (error) => this.#bug(error))
     proxy.statistics.linesLost = () => this.#accessLog.lost
     this.#proxy = proxy
