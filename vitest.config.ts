@@ -13,8 +13,8 @@ const ELSEWHERE = ['node', 'deno', 'bun'].filter((name) => name !== HERE).map((n
  */
 export default defineConfig({
   test: {
-    // All cores: many tests wait more than they compute. (The default leaves one of two idle.)
-    maxWorkers: '100%',
+    // All of two cores, twice: live tests wait more than they compute.
+    maxWorkers: 4,
     // Live programs and sockets are slow on a busy two-core machine; a test that hangs is caught all the same.
     testTimeout: 30_000,
     hookTimeout: 60_000,

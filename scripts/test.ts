@@ -95,6 +95,7 @@ const INSIDE: Partial<Record<Runtime, readonly string[]>> = {
 const ENGINE_TESTS = [
   'conformance',
   'helper_attack',
+  'helper_children',
   'icap.',
   'limits',
   'peek',
