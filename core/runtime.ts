@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** Why the machine could not do it. `closed`: we closed it first; `cancelled`: we gave up waiting. */
+/** Why the machine could not do it. `closed`: we closed it first; `cancelled`: we gave up waiting; `tls`: no agreement. */
 export type SystemFailureCode =
   | 'refused'
   | 'reset'
@@ -30,6 +30,7 @@ export type SystemFailureCode =
   | 'closed'
   | 'cancelled'
   | 'unsupported'
+  | 'tls'
   | 'other'
 
 /** The only error an adapter throws on purpose. `detail` is the machine's own words (`ECONNREFUSED`, ...). */
@@ -181,6 +182,8 @@ export interface FileStatus {
   readonly folder: boolean
   /** A unix-domain socket: it may be one nobody listens at any more. */
   readonly socket: boolean
+  /** Who may read and write it, as Unix has it (0o644); missing where nobody says. */
+  readonly mode?: number
 }
 
 /** All of them reject with a SystemFailure: `missing`, `denied`, `full`, ... */
@@ -199,6 +202,75 @@ export interface Files {
   remove(path: string): Promise<void>
   /** Makes a folder that only this user may enter, where temporary files go; gives its path. */
   temporary(): Promise<string>
+}
+
+/** A certificate chain, its own first, and its private key: PEM. */
+export interface TlsIdentity {
+  readonly cert: Uint8Array
+  readonly key: Uint8Array
+}
+
+export interface TlsServerOptions extends TlsIdentity {
+  /** Whether clients are asked for a certificate. One that is given must be good, `require`: and there must be one. */
+  readonly clientCertificates: 'off' | 'request' | 'require'
+  /** Who may have signed those of clients: PEM, one or several. */
+  readonly ca: Uint8Array | null
+}
+
+export interface TlsClientOptions {
+  /** Who may have signed the server's certificate: PEM; `null`: whom the system trusts. */
+  readonly ca: Uint8Array | null
+  /** False: any certificate is good. */
+  readonly verify: boolean
+  /** What we show to a server that asks for it. */
+  readonly identity: TlsIdentity | null
+}
+
+/** What a handshake has agreed on. */
+export interface TlsAgreement {
+  /** `TLSv1.3`; empty where the machine does not say. */
+  readonly version: string
+  /** The name of the cipher suite (RFC 8446 B.4); empty where the machine does not say. */
+  readonly cipher: string
+  /** The protocol (RFC 7301); empty: none was agreed on. */
+  readonly alpn: string
+  /** Common name in the certificate of the peer; empty: it gave none, or there is none in it. */
+  readonly name: string
+  /** SHA-256 of that certificate, hexadecimal with colons; empty: it gave none, or it was given in a session before. */
+  readonly fingerprint: string
+  /** It went on with a session of before (RFC 8446 2.2). */
+  readonly resumed: boolean
+}
+
+/**
+ * TLS over a socket, which is its own from now on. `end` sends close_notify, and a peer that ends without one has broken
+ * off: pulls reject with `reset`, as nobody knows whether that was all (RFC 8446 6.1).
+ */
+export interface TlsSocket extends Socket {
+  readonly tls: TlsAgreement
+}
+
+export interface TlsServer {
+  /** DNS names the certificate is for (subjectAltName), lower case, as they stand there: `*.example.com` too. */
+  readonly names: readonly string[]
+  /**
+   * Shake hands. `first`: what was read of the socket before, lent until this settles. Rejects with `tls` and words, or as
+   * the socket does; then the socket is closed. Closing the socket ends it.
+   */
+  accept(socket: Socket, first?: Uint8Array): Promise<TlsSocket>
+}
+
+export interface TlsClient {
+  /** Shake hands with the server of that name, or address, which its certificate must be for. Rejects as {@link TlsServer.accept}. */
+  connect(socket: Socket, name: string): Promise<TlsSocket>
+}
+
+/** The TLS of the machine: versions 1.2 and 1.3, HTTP/1.1 by ALPN. */
+export interface Tls {
+  /** @throws SystemFailure `tls` that says what is wrong with a certificate or a key. */
+  server(options: TlsServerOptions): TlsServer
+  /** @throws SystemFailure `tls`, as {@link server}. */
+  client(options: TlsClientOptions): TlsClient
 }
 
 export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'
@@ -229,6 +301,7 @@ export interface Runtime {
   /** To an address, never to a name: names are resolved in the core. What the machine cannot do of `options` is `unsupported`. */
   connect(to: Endpoint, options?: ConnectOptions): Connecting
   datagram(to: Endpoint, from?: Endpoint): Promise<Datagram>
+  readonly tls?: Tls
   spawn(command: readonly string[], environment?: Readonly<Record<string, string>>): Child
   /**
    * Start this program once more, with the arguments it was given and these variables beside those of its environment.

@@ -5,6 +5,7 @@ import { clock, stay } from './clock.ts'
 import { datagram } from './datagram.ts'
 import { files } from './files.ts'
 import { addresses, cores, descriptors, exit, host, memory, random, signal } from './host.ts'
+import { tls } from './tls.ts'
 
 type Own = 'name' | 'version' | 'engines' | 'arguments' | 'output' | 'errors' | 'listen' | 'connect' | Processes
 type Processes = 'spawn' | 'worker' | 'sharesPorts'
@@ -18,6 +19,7 @@ export const machine: Omit<Runtime, Own> = {
   random,
   signal,
   stay,
+  tls,
   addresses,
   memory,
   cores,

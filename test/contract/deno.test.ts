@@ -1,7 +1,9 @@
 import { describe, it } from 'vitest'
 import { contract, type Skips } from './contract.ts'
+import { TLS_SKIPS } from './tls.ts'
 
 const SKIPS: Skips = {
+  ...TLS_SKIPS,
   'tells the reader of a reset': 'Deno cannot set SO_LINGER, so abort is a close',
   'closes the connections past its backlog': 'Deno accepts when it is pulled, so the kernel keeps the queue',
   'leaves IPv4 to others on ::': 'Deno cannot set IPV6_V6ONLY, so :: takes IPv4 as well',

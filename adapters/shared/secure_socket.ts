@@ -1,0 +1,155 @@
+/** A socket inside TLS, its handshake done. */
+import type { TLSSocket } from 'node:tls'
+import type { Endpoint, TlsAgreement, TlsSocket } from '../../core/runtime.ts'
+import { SystemFailure } from '../../core/runtime.ts'
+import { closed } from './failure.ts'
+import { plain, Pushed } from './pushed.ts'
+import type { Wire } from './wire.ts'
+
+export class SecureSocket extends Pushed implements TlsSocket {
+  readonly tls: TlsAgreement
+  private readonly secure: TLSSocket
+  private readonly wire: Wire
+  private ended = false
+  /** We closed it. */
+  private shut = false
+  private gone = false
+  private refuse: ((reason: SystemFailure) => void) | null = null
+
+  /** `secure` must be paused, without having been read. */
+  constructor(secure: TLSSocket, wire: Wire) {
+    super(true)
+    this.secure = secure
+    this.wire = wire
+    this.tls = factsOf(secure)
+    wire.hold()
+    secure.on('data', (chunk: Uint8Array) => this.deliver(plain(chunk)))
+      .on('end', () => this.concluded())
+      .on('error', (error: Error) => this.broke(error))
+      .on('close', () => this.broke(null))
+  }
+
+  get local(): Endpoint {
+    return this.wire.socket.local
+  }
+
+  get peer(): Endpoint {
+    return this.wire.socket.peer
+  }
+
+  protected pause(): void {
+    this.secure.pause()
+    this.wire.hold()
+  }
+
+  protected resume(): void {
+    this.secure.resume()
+    this.wire.release()
+  }
+
+  write(bytes: Uint8Array, size = bytes.length): Promise<void> {
+    if (this.ended) throw closed()
+    if (this.gone || this.wire.failure !== null) throw this.reason(null)
+    return new Promise((resolve, reject) => {
+      this.refuse = reject
+      const done = (error?: Error | null): void => {
+        this.refuse = null
+        if (error) reject(this.reason(error))
+        else resolve()
+      }
+      this.secure.write(size === bytes.length ? bytes : bytes.subarray(0, size), (error) => {
+        if (error) done(error)
+        else this.wire.flushed(done)
+      })
+    })
+  }
+
+  end(): void {
+    if (this.ended) return
+    this.ended = true
+    this.secure.end()
+  }
+
+  close(): void {
+    if (!this.forget()) return
+    this.secure.destroy()
+    this.wire.destroy()
+  }
+
+  abort(): void {
+    if (!this.forget()) return
+    this.wire.socket.abort()
+    this.secure.destroy()
+    this.wire.destroy()
+  }
+
+  private forget(): boolean {
+    if (this.shut) return false
+    this.shut = true
+    this.ended = true
+    this.gone = true
+    this.drop()
+    this.refuseWrite()
+    return true
+  }
+
+  private concluded(): void {
+    const { failure, concluded } = this.wire
+    if (failure === null && concluded) {
+      this.finish()
+      return
+    }
+    this.gone = true
+    this.fail(failure ?? new SystemFailure('reset', 'it ended without close_notify'))
+  }
+
+  private broke(error: Error | null): void {
+    this.gone = true
+    this.fail(this.reason(error))
+    this.refuseWrite()
+  }
+
+  private refuseWrite(): void {
+    const refuse = this.refuse
+    this.refuse = null
+    refuse?.(this.reason(null))
+  }
+
+  private reason(error: Error | null): SystemFailure {
+    if (this.shut) return closed()
+    if (this.wire.failure !== null) return this.wire.failure
+    if (error === null) return new SystemFailure('reset', 'ECONNRESET')
+    const { code, message } = error as { code?: string; message: string }
+    return code === 'ECONNRESET' || code === 'EPIPE'
+      ? new SystemFailure('reset', code)
+      : new SystemFailure('tls', message || code || 'unknown')
+  }
+}
+
+function factsOf(secure: TLSSocket): TlsAgreement {
+  const certificate = secure.getPeerCertificate() as { subject?: { CN?: string | string[] }; fingerprint256?: string }
+  const name = certificate?.subject?.CN ?? ''
+  return {
+    version: secure.getProtocol() ?? '',
+    cipher: secure.getCipher()?.name ?? '',
+    alpn: typeof secure.alpnProtocol === 'string' ? secure.alpnProtocol : '',
+    name: typeof name === 'string' ? name : name.at(-1) ?? '',
+    fingerprint: certificate?.fingerprint256 ?? '',
+    resumed: secure.isSessionReused?.() === true,
+  }
+}
+
+/** Of a server: why the certificate of its client will not do, or ''. */
+export function refusalOf(secure: TLSSocket, required: boolean): string {
+  const certificate = secure.getPeerCertificate() as { subject?: unknown } | null
+  if (certificate?.subject === undefined) return required ? 'the client gave no certificate' : ''
+  if (secure.authorized) return ''
+  const { ssl, authorizationError } = secure as unknown as {
+    ssl?: { verifyError?: () => unknown }
+    authorizationError?: unknown
+  }
+  const found = ssl?.verifyError === undefined ? authorizationError ?? 'not verified' : ssl.verifyError()
+  if (!found) return ''
+  const { message, code } = found as { message?: string; code?: string }
+  return `the client's certificate: ${message ?? code ?? String(found)}`
+}

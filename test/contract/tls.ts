@@ -1,0 +1,285 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { type Runtime, SystemFailure, type TlsClient, type TlsServer, type TlsSocket } from '../../core/runtime.ts'
+import { Authority, read } from './certificates.ts'
+import { checker, fill, receive, send, type Skips, withPair } from './pairs.ts'
+
+const LARGE = 10_000_000
+
+interface SecurePair {
+  readonly client: TlsSocket
+  readonly server: TlsSocket
+}
+
+const HALF = 'goes on writing after the other side has ended TLS'
+const SESSIONS = 'goes on with a session of before'
+
+/** What node:tls of the other runtimes cannot do, whoever carries the bytes. */
+export const TLS_SKIPS: Skips = {
+  ...'Bun' in globalThis && { [HALF]: 'Bun answers close_notify with its own, and throws away what is written after' },
+  ...'Deno' in globalThis && { [SESSIONS]: 'clients of node:tls in Deno keep no sessions' },
+}
+
+/** What a promise rejects with. */
+async function failure(work: Promise<unknown>): Promise<SystemFailure> {
+  const error = await work.then(() => null, (error: unknown) => error)
+  if (error instanceof SystemFailure) return error
+  throw new Error(`no SystemFailure but ${error}`)
+}
+
+/** TLS over the streams of this machine, whichever engine carries them. */
+export function secureStreams(runtime: Runtime, skips: Skips): void {
+  const check = checker(skips)
+  const { tls } = runtime
+  if (tls === undefined) {
+    it('has TLS', () => expect(tls).toBeDefined())
+    return
+  }
+  const authority = new Authority()
+  const stranger = new Authority('Stranger')
+  const ca = readFileSync(authority.ca)
+  const site = read(authority.issue('a.test', 'DNS:a.test,DNS:*.a.test,IP:127.0.0.1'))
+  const plainServer = () => tls.server({ ...site, clientCertificates: 'off', ca: null })
+  const plainClient = () => tls.client({ ca, verify: true, identity: null })
+
+  const shake = (
+    serving: TlsServer,
+    asking: TlsClient,
+    name: string,
+    work: (pair: SecurePair) => Promise<void> | void,
+  ) =>
+    withPair(runtime, 4, async ({ client, server }) => {
+      const both = [serving.accept(server), asking.connect(client, name)] as const
+      for (const one of both) one.catch(() => {})
+      const pair = { server: await both[0], client: await both[1] }
+      try {
+        await work(pair)
+      } finally {
+        pair.client.close()
+        pair.server.close()
+      }
+    })
+
+  const refuse = async (serving: TlsServer, asking: TlsClient, name: string) => {
+    let said: SystemFailure | null = null
+    await withPair(runtime, 4, async ({ client, server }) => {
+      const accepting = serving.accept(server).catch(() => {})
+      said = await failure(asking.connect(client, name))
+      await accepting
+    })
+    return said!
+  }
+
+  check('shakes hands, and says what was agreed on', async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      expect(client.tls).toMatchObject({ version: 'TLSv1.3', alpn: 'http/1.1', name: 'a.test', resumed: false })
+      expect(client.tls.fingerprint).toMatch(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+      expect(server.tls).toMatchObject({ version: 'TLSv1.3', alpn: 'http/1.1', name: '', fingerprint: '' })
+      expect(server.tls.cipher).toMatch(/^TLS_/)
+      await client.write(fill(new Uint8Array(5), 0))
+      expect(await receive(server, 5)).toBe(5)
+      await server.write(fill(new Uint8Array(7), 0), 6)
+      expect(await receive(client, 6)).toBe(6)
+    })
+  })
+
+  check('says which names a certificate is for', () => {
+    expect(plainServer().names).toEqual(['a.test', '*.a.test'])
+  })
+
+  check('carries on with the bytes that were read before', async () => {
+    await withPair(runtime, 4, async ({ client, server }) => {
+      const asking = plainClient().connect(client, 'b.a.test')
+      const { value } = await server.next()
+      const serving = await plainServer().accept(server, value!)
+      const asked = await asking
+      await asked.write(fill(new Uint8Array(9), 0))
+      expect(await receive(serving, 9)).toBe(9)
+      asked.close()
+      serving.close()
+    })
+  })
+
+  check('carries 10 MB both ways at once, and then the ends', async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      const sent = Promise.all([send(client, LARGE), send(server, LARGE)])
+      expect(await Promise.all([receive(server, LARGE), receive(client, LARGE)])).toEqual([LARGE, LARGE])
+      await sent
+      client.end()
+      expect((await server.next()).done).toBe(true)
+      server.end()
+      expect((await client.next()).done).toBe(true)
+    })
+  })
+
+  check('holds back a writer whose reader does not read', async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      let written = 0
+      const piece = fill(new Uint8Array(100_000), 0)
+      const writing = (async () => {
+        for (; written < 400; written++) await client.write(piece)
+        client.end()
+      })()
+      // A hundred times there and back the other way: time enough, were nothing to hold it back.
+      for (let i = 0; i < 100; i++) {
+        await server.write(piece, 1)
+        await receive(client, 1)
+      }
+      expect(written).toBeLessThan(400)
+      let read = 0
+      for (;;) {
+        const { done, value } = await server.next()
+        if (done) break
+        read += value.length
+      }
+      expect(read).toBe(400 * piece.length)
+      await writing
+    })
+  })
+
+  check(HALF, async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      client.end()
+      expect((await server.next()).done).toBe(true)
+      await server.write(fill(new Uint8Array(1000), 0))
+      server.end()
+      expect(await receive(client)).toBe(1000)
+    })
+  })
+
+  check('tells a reset from an end', async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      await server.write(fill(new Uint8Array(10), 0))
+      expect(await receive(client, 10)).toBe(10)
+      server.abort()
+      expect((await failure(client.next())).code).toBe('reset')
+      expect((await failure((async () => await client.write(new Uint8Array(1)))())).code).toBe('reset')
+    })
+  })
+
+  check('takes an end without close_notify for a break', async () => {
+    await withPair(runtime, 4, async ({ client, server }) => {
+      const both = [plainServer().accept(server), plainClient().connect(client, 'a.test')] as const
+      const [serving, asking] = await Promise.all(both)
+      await serving.write(fill(new Uint8Array(10), 0))
+      expect(await receive(asking, 10)).toBe(10)
+      server.end()
+      const said = await failure(asking.next())
+      expect([said.code, said.detail]).toEqual(['reset', 'it ended without close_notify'])
+      asking.close()
+      serving.close()
+    })
+  })
+
+  check('ends a pull and fails a write when it is closed', async () => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+      const pull = client.next()
+      client.close()
+      client.close()
+      expect((await pull).done).toBe(true)
+      expect(() => client.write(new Uint8Array(1))).toThrow('closed')
+      // Nothing says goodbye: that is what close is.
+      expect((await failure(server.next())).code).toBe('reset')
+    })
+  })
+
+  check(SESSIONS, async () => {
+    const [serving, asking] = [plainServer(), plainClient()]
+    const resumed: boolean[] = []
+    for (let i = 0; i < 2; i++) {
+      await shake(serving, asking, 'a.test', async ({ client, server }) => {
+        // TLS 1.3 tells of sessions after the handshake.
+        await server.write(fill(new Uint8Array(1), 0))
+        expect(await receive(client, 1)).toBe(1)
+        await client.write(fill(new Uint8Array(1), 0))
+        expect(await receive(server, 1)).toBe(1)
+        resumed.push(client.tls.resumed)
+      })
+    }
+    expect(resumed).toEqual([false, true])
+  })
+
+  check('wants a certificate for the name it asked for', async () => {
+    const said = await refuse(plainServer(), plainClient(), 'b.test')
+    expect(said.code).toBe('tls')
+    expect(said.detail).toMatch(/altname|NotValidForName|not valid for name/i)
+    await shake(plainServer(), plainClient(), '127.0.0.1', async () => {})
+    expect((await refuse(plainServer(), plainClient(), '127.0.0.2')).code).toBe('tls')
+  })
+
+  check('wants a certificate of those it trusts, in its time', async () => {
+    const others = tls.client({ ca: readFileSync(stranger.ca), verify: true, identity: null })
+    expect(await refuse(plainServer(), others, 'a.test')).toMatchObject({ code: 'tls' })
+    const everybody = tls.client({ ca: null, verify: true, identity: null })
+    expect(await refuse(plainServer(), everybody, 'a.test')).toMatchObject({ code: 'tls' })
+    const old = tls.server({
+      ...read(authority.issue('a.test', 'DNS:a.test', -1)),
+      clientCertificates: 'off',
+      ca: null,
+    })
+    const said = await refuse(old, plainClient(), 'a.test')
+    expect([said.code, /expired/i.test(said.detail)]).toEqual(['tls', true])
+    const anybody = tls.client({ ca: null, verify: false, identity: null })
+    await shake(old, anybody, 'other.test', ({ client }) => expect(client.tls.name).toBe('a.test'))
+  })
+
+  check('asks clients for certificates', async () => {
+    const own = read(authority.issue('alice'))
+    const alice = () => tls.client({ ca, verify: true, identity: own })
+    const server = (clientCertificates: 'request' | 'require') => tls.server({ ...site, clientCertificates, ca })
+    await shake(server('require'), alice(), 'a.test', ({ server }) => {
+      expect(server.tls).toMatchObject({ name: 'alice' })
+      expect(server.tls.fingerprint).not.toBe('')
+    })
+    await shake(server('request'), plainClient(), 'a.test', ({ server }) => expect(server.tls.name).toBe(''))
+  })
+
+  check('refuses clients without a good certificate', async () => {
+    const mallory = tls.client({ ca, verify: true, identity: read(stranger.issue('alice')) })
+    const late = tls.client({ ca, verify: true, identity: read(authority.issue('alice', '', -1)) })
+    const cases = [[mallory, 'request'], [mallory, 'require'], [late, 'request'], [plainClient(), 'require']] as const
+    for (const [client, clientCertificates] of cases) {
+      const serving = tls.server({ ...site, clientCertificates, ca })
+      await withPair(runtime, 4, async ({ client: asking, server }) => {
+        // In TLS 1.3 the client is done before it is judged: it hears of it when it reads.
+        const asked = client.connect(asking, 'a.test').then((socket) => socket.next())
+        asked.catch(() => {})
+        expect((await failure(serving.accept(server))).code).toBe('tls')
+        await failure(asked)
+      })
+    }
+  })
+
+  check('says what is wrong with files', () => {
+    const other = read(authority.issue('other'))
+    const nothing = new Uint8Array(3)
+    const wrong = [
+      [{ ...site, key: other.key }, 'key is not the key of the first certificate in cert'],
+      [{ ...site, cert: nothing }, 'cert has no certificate (-----BEGIN CERTIFICATE-----)'],
+      [{ ...site, key: nothing }, 'key has no private key that can be read (PEM, without a passphrase)'],
+      [{ ...site, ca: nothing }, 'ca has no certificate (-----BEGIN CERTIFICATE-----)'],
+    ] as const
+    for (const [options, words] of wrong) {
+      expect(() => tls.server({ clientCertificates: 'require', ca: null, ...options })).toThrow(words)
+    }
+    expect(() => tls.client({ ca: nothing, verify: true, identity: null })).toThrow('ca has no certificate')
+  })
+
+  check('rejects what is no TLS, and a peer that leaves', async () => {
+    await withPair(runtime, 4, async ({ client, server }) => {
+      const accepting = failure(plainServer().accept(server))
+      await client.write(new TextEncoder().encode('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'))
+      expect((await accepting).code).toBe('tls')
+    })
+    await withPair(runtime, 4, async ({ client, server }) => {
+      const accepting = failure(plainServer().accept(server))
+      client.abort()
+      expect((await accepting).code).toBe('reset')
+    })
+    await withPair(runtime, 4, async ({ server }) => {
+      const accepting = failure(plainServer().accept(server))
+      server.close()
+      await accepting
+    })
+  })
+}
