@@ -6,6 +6,7 @@ import { createConnection, type Socket as NetSocket } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { checkConnect } from '../shared/portable.ts'
 import { BunSocket, type Handle, handlers } from './socket.ts'
 
 /** What reload() takes; the same for every connection. */
@@ -15,6 +16,7 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   let made: Socket | null = null
   let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
+    checkConnect(to, options)
     const connecting = createConnection(netOptions(to, options))
     connecting.on('error', (error) => reject(systemFailure(error)))
     connecting.on('connect', () => {

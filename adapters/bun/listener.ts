@@ -3,6 +3,8 @@ import type { SocketListener } from 'bun'
 import type { Endpoint, Listener, ListenOptions, Socket } from '../../core/runtime.ts'
 import { ipEndpoint, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { pathOf, takeInherited } from '../shared/inherited.ts'
+import { checkListen } from '../shared/portable.ts'
 import { BACKLOG, Waiting } from '../shared/waiting.ts'
 import { left } from './descriptors.ts'
 import { BunSocket, type Handle, handlers, peerOf } from './socket.ts'
@@ -35,23 +37,53 @@ class BunListener implements Listener {
 /** The other end of an accepted unix socket, which has no name. */
 const unnamed = unixEndpoint('')
 
-// deno-lint-ignore require-await -- so that what is thrown below rejects
-export async function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
-  const { backlog = BACKLOG, reusePort = false } = options
-  const unix = at.family === 'unix'
-  const waiting = new Waiting(backlog)
+/** Options of Bun.listen, named apart: for `backlog` and `fd` are missing from its types. `path`: of a unix socket. */
+function accepting(waiting: Waiting, path: () => Endpoint | null) {
   const socket = {
     ...handlers,
     open(handle: Handle) {
-      const peer = unix ? unnamed : peerOf(handle)
+      const at = path()
+      const peer = at !== null ? unnamed : peerOf(handle)
       if (peer === null || !waiting.room || !left()) handle.close()
-      else waiting.put(new BunSocket(handle, peer, unix ? at : null))
+      else waiting.put(new BunSocket(handle, peer, at))
     },
   }
-  // Named apart, for `backlog` is missing from Bun's types.
-  const shared = { socket, allowHalfOpen: true, backlog }
+  return { socket, allowHalfOpen: true }
+}
+
+/** What node:net of Bun asks a listener for. */
+interface Named {
+  getsockname(into: { family?: string; address?: string; port?: number }): void
+}
+
+/** See Runtime.inherited. Whether it is transparent was said by who made it. */
+// deno-lint-ignore require-await -- so that what is thrown below rejects
+export async function inherited(index: number, { backlog = BACKLOG }: ListenOptions = {}): Promise<Listener> {
+  const descriptor = takeInherited(index)
+  const waiting = new Waiting(backlog)
+  let at: Endpoint | null = null
+  const how = { ...accepting(waiting, () => at?.family === 'unix' ? at : null), fd: descriptor }
   try {
-    if (unix) return new BunListener(Bun.listen<BunSocket>({ ...shared, unix: at.address }), at, waiting)
+    const listener = Bun.listen<BunSocket>(how as unknown as Parameters<typeof Bun.listen<BunSocket>>[0])
+    const name: Parameters<Named['getsockname']>[0] = {}
+    ;(listener as unknown as Named).getsockname(name)
+    at = name.port === undefined ? unixEndpoint(pathOf(descriptor)) : ipEndpoint(name.address ?? '', name.port)
+    return new BunListener(listener, at, waiting)
+  } catch (error) {
+    throw systemFailure(error)
+  }
+}
+
+// deno-lint-ignore require-await -- so that what is thrown below rejects
+export async function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
+  const { backlog = BACKLOG, reusePort = false } = options
+  checkListen(options)
+  const waiting = new Waiting(backlog)
+  const shared = { ...accepting(waiting, () => at.family === 'unix' ? at : null), backlog }
+  try {
+    if (at.family === 'unix') {
+      return new BunListener(Bun.listen<BunSocket>({ ...shared, unix: at.address }), at, waiting)
+    }
     const where = { hostname: at.address, port: at.port, ipv6Only: at.family === 6, reusePort, exclusive: !reusePort }
     const listener = Bun.listen<BunSocket>({ ...shared, ...where })
     return new BunListener(listener, ipEndpoint(at.address, listener.port), waiting)

@@ -6,7 +6,7 @@ import { errors, output } from '../shared/files.ts'
 import { machine } from '../shared/machine.ts'
 import { workers } from '../shared/worker.ts'
 import { connect } from './connect.ts'
-import { listen } from './listener.ts'
+import { inherited, listen } from './listener.ts'
 
 const own = process.argv.slice(2)
 
@@ -19,6 +19,7 @@ export const runtime: Runtime = {
   output,
   errors,
   listen,
+  inherited,
   connect,
   spawn,
   ...workers(own, spawn),

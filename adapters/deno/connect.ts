@@ -2,14 +2,16 @@
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { connect as connectByNode } from '../node/connect.ts'
+import { checkConnect } from '../shared/portable.ts'
 import { denoFailure } from './failure.ts'
 import { DenoSocket } from './socket.ts'
 
 export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting {
-  if (options.from !== undefined) return connectFrom(to, options)
+  if (options.from !== undefined || options.keepAlive) return connectFrom(to, options)
   const giveUp = new AbortController()
   let made: Socket | null = null
   const make = async (): Promise<Socket> => {
+    checkConnect(to, options)
     try {
       if (to.family === 'unix') {
         const connection = await Deno.connect({ transport: 'unix', path: to.address })
@@ -38,7 +40,7 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   }
 }
 
-/** Deno.connect cannot say where it comes from; Deno's node:net can. */
+/** Deno.connect cannot say where it comes from, nor when to probe; Deno's node:net can. */
 function connectFrom(to: Endpoint, options: ConnectOptions): Connecting {
   const connecting = connectByNode(to, options)
   const socket = connecting.socket.catch((error) => {

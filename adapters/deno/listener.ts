@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import type { Endpoint, Listener, ListenOptions, Socket } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { clock } from '../shared/clock.ts'
+import { checkListen } from '../shared/portable.ts'
 import { BACKLOG } from '../shared/waiting.ts'
 import { DONE } from '../shared/pushed.ts'
 import { endpointOf } from './endpoint.ts'
@@ -62,6 +63,7 @@ function accepted(connection: Deno.Conn, at: Endpoint): Socket {
 // deno-lint-ignore require-await -- so that what is thrown below rejects
 export async function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
   const { backlog = BACKLOG, reusePort = false } = options
+  checkListen(options)
   try {
     if (at.family === 'unix') return new DenoListener(Deno.listen({ transport: 'unix', path: at.address }), at)
     const listener = Deno.listen({ hostname: at.address, port: at.port, reusePort, tcpBacklog: backlog })

@@ -3,6 +3,7 @@ import type { Runtime } from '../../core/runtime.ts'
 import { machine } from '../shared/machine.ts'
 import { workers } from '../shared/worker.ts'
 import { spawn } from './child.ts'
+import { inherited } from '../node/listener.ts'
 import { connect } from './connect.ts'
 import { listen } from './listener.ts'
 import { errors, output } from './standard.ts'
@@ -16,6 +17,8 @@ export const runtime: Runtime = {
   output,
   errors,
   listen,
+  // Deno.listen takes no descriptor; Deno's node:net does.
+  inherited,
   connect,
   spawn,
   ...workers(Deno.args, spawn),

@@ -1,12 +1,21 @@
 /** What the parts of the engine share, and the machine they make. */
 import process from 'node:process'
-import type { Child, Clock, Endpoint, Runtime } from '../../core/runtime.ts'
+import { type Child, type Clock, type Endpoint, type Runtime, SystemFailure } from '../../core/runtime.ts'
 import { socketAddress } from './address.ts'
 import { spawn, type Start } from './child.ts'
 import { connect } from './connect.ts'
 import { failureOf } from './errno.ts'
-import { type Libc, SO_ERROR, SOL_SOCKET } from './libc.ts'
-import { listen } from './listener.ts'
+import {
+  IP_TRANSPARENT,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_TRANSPARENT,
+  type Libc,
+  SO_ERROR,
+  SO_ORIGINAL_DST,
+  SOL_SOCKET,
+} from './libc.ts'
+import { inherited, listen } from './listener.ts'
 import { Alarms, type GiveWay, Loop } from './loop.ts'
 import { ReadBuffers, room } from './memory.ts'
 import { Pipes } from './relay.ts'
@@ -55,11 +64,43 @@ export class Engine {
     this.check(this.loop.libc.setsockopt(descriptor, level, name, this.#int, 4))
   }
 
+  /** The same for one that not everybody may set. @throws SystemFailure denied, with `what` it is */
+  privileged(descriptor: number, level: number, name: number, value: number, what: string): void {
+    try {
+      this.option(descriptor, level, name, value)
+    } catch (error) {
+      const { code, detail } = error as SystemFailure
+      throw code === 'denied' ? new SystemFailure(code, `${detail}: ${what} needs CAP_NET_ADMIN`) : error
+    }
+  }
+
+  /** An option of a socket that is an int. @throws SystemFailure */
+  optionOf(descriptor: number, level: number, name: number): number {
+    this.#lengthView[0] = 4
+    this.check(this.loop.libc.getsockopt(descriptor, level, name, this.#int, this.#length))
+    return this.#intView[0]!
+  }
+
   /** The error that waits on a socket (0: none), which is taken by asking. */
   errorOf(descriptor: number): number {
-    this.#lengthView[0] = 4
-    this.check(this.loop.libc.getsockopt(descriptor, SOL_SOCKET, SO_ERROR, this.#int, this.#length))
-    return this.#intView[0]!
+    return this.optionOf(descriptor, SOL_SOCKET, SO_ERROR)
+  }
+
+  /** Addresses that are not this machine's are its own to this socket. @throws SystemFailure denied */
+  beTransparent(descriptor: number, family: 4 | 6): void {
+    const [level, name] = family === 4 ? [IPPROTO_IP, IP_TRANSPARENT] : [IPPROTO_IPV6, IPV6_TRANSPARENT]
+    // An inherited one may be so already, of somebody who had the right.
+    if (this.optionOf(descriptor, level, name) === 1) return
+    this.privileged(descriptor, level, name, 1, 'transparent')
+  }
+
+  /** Where netfilter turned a connection round from. Null: it did not, or keeps no book of it (any more). */
+  originalOf(descriptor: number, family: 4 | 6): Endpoint | null {
+    socketAddress.expect()
+    const level = family === 4 ? IPPROTO_IP : IPPROTO_IPV6
+    const { bytes, length } = socketAddress
+    const result = this.loop.libc.getsockopt(descriptor, level, SO_ORIGINAL_DST, bytes, length)
+    return result === -1 ? null : socketAddress.read()
   }
 
   localOf(descriptor: number): Endpoint {
@@ -131,6 +172,8 @@ export function onEpoll(machine: Runtime, libc: Libc, options: EngineOptions): R
     spawn: spawnOf(engine, machine, options),
     // deno-lint-ignore require-await -- so that what is thrown rejects
     listen: async (at, options = {}) => listen(engine, at, options),
+    // deno-lint-ignore require-await -- so that what is thrown rejects
+    inherited: async (index, options = {}) => inherited(engine, index, options),
     connect: (to, options = {}) => connect(engine, to, options),
   }
 }

@@ -1,8 +1,9 @@
 /** A listening socket. It accepts when it is pulled: connections not yet pulled wait in the kernel, which has a limit of them. */
 import { rmSync } from 'node:fs'
-import type { Endpoint, Listener, ListenOptions, Socket } from '../../core/runtime.ts'
+import { type Endpoint, type Listener, type ListenOptions, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { inheritedDescriptor } from '../shared/inherited.ts'
 import { DONE } from '../shared/pushed.ts'
 import { BACKLOG } from '../shared/waiting.ts'
 import { familyOf, socketAddress } from './address.ts'
@@ -13,9 +14,14 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
+  F_DUPFD_CLOEXEC,
+  F_SETFL,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
+  O_NONBLOCK,
+  O_RDWR,
+  SO_ACCEPTCONN,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_CLOEXEC,
@@ -42,6 +48,7 @@ export class EpollListener implements Listener, Watched {
   readonly at: Endpoint
   readonly #engine: Engine
   readonly #descriptor: number
+  readonly #own: boolean
   #pulled: ((result: Accepted) => void) | null = null
   #readable = true
   /** How many more may be accepted before the next event or pause. */
@@ -49,7 +56,9 @@ export class EpollListener implements Listener, Watched {
   #resume: (() => void) | null = null
   #closed = false
 
-  constructor(engine: Engine, descriptor: number, at: Endpoint) {
+  /** `own`: made by us, so that its path is ours to remove. */
+  constructor(engine: Engine, descriptor: number, at: Endpoint, own: boolean) {
+    this.#own = own
     this.#engine = engine
     this.#descriptor = descriptor
     this.at = at
@@ -141,7 +150,7 @@ export class EpollListener implements Listener, Watched {
     this.#resume?.()
     this.#engine.loop.remove(this.#descriptor)
     this.#engine.loop.libc.close(this.#descriptor)
-    if (this.at.family === 'unix') rmSync(this.at.address, { force: true })
+    if (this.#own && this.at.family === 'unix') rmSync(this.at.address, { force: true })
     this.#pulled?.(DONE)
     this.#pulled = null
   }
@@ -149,7 +158,7 @@ export class EpollListener implements Listener, Watched {
 
 /** @throws SystemFailure */
 export function listen(engine: Engine, at: Endpoint, options: ListenOptions): Listener {
-  const { backlog = BACKLOG, reusePort = false } = options
+  const { backlog = BACKLOG, reusePort = false, transparent = false } = options
   const { libc } = engine.loop
   const descriptor = engine.check(libc.socket(familyOf(at), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
   try {
@@ -158,12 +167,37 @@ export function listen(engine: Engine, at: Endpoint, options: ListenOptions): Li
       // What is accepted inherits it.
       engine.option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
       if (reusePort) engine.option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
+      if (transparent) engine.beTransparent(descriptor, at.family)
     }
     if (at.family === 6) engine.option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1)
     const size = socketAddress.write(at)
     engine.check(libc.bind(descriptor, socketAddress.bytes, size))
     engine.check(libc.listen(descriptor, backlog))
-    return new EpollListener(engine, descriptor, at.family === 'unix' ? at : engine.localOf(descriptor))
+    return new EpollListener(engine, descriptor, at.family === 'unix' ? at : engine.localOf(descriptor), true)
+  } catch (error) {
+    libc.close(descriptor)
+    throw systemFailure(error)
+  }
+}
+
+/**
+ * A socket that somebody else made, who may have said how long its queue is. The descriptor stays open: there may be another
+ * listener after this one. @throws SystemFailure missing, denied
+ */
+export function inherited(engine: Engine, index: number, { transparent = false }: ListenOptions): Listener {
+  const { libc } = engine.loop
+  const descriptor = engine.check(libc.fcntl(inheritedDescriptor(index), F_DUPFD_CLOEXEC, 0))
+  try {
+    if (engine.optionOf(descriptor, SOL_SOCKET, SO_ACCEPTCONN) === 0) {
+      throw new SystemFailure('other', `inherited socket ${index} does not listen`)
+    }
+    engine.check(libc.fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK))
+    const at = engine.localOf(descriptor)
+    if (at.family !== 'unix') {
+      engine.option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1)
+      if (transparent) engine.beTransparent(descriptor, at.family)
+    }
+    return new EpollListener(engine, descriptor, at, false)
   } catch (error) {
     libc.close(descriptor)
     throw systemFailure(error)

@@ -95,6 +95,16 @@ export class EpollSocket implements Socket, Watched {
     return this.#where ??= this.#shut ? nowhere(this.peer.family) : this.#engine.localOf(this.descriptor)
   }
 
+  original(): Endpoint | null {
+    const { family } = this.peer
+    if (family === 'unix' || this.#shut) return null
+    const original = this.#engine.originalOf(this.descriptor, family)
+    if (original === null) return null
+    // Netfilter keeps book of those that it lets pass as well.
+    const { address, port } = this.local
+    return original.port === port && original.address === address ? null : original
+  }
+
   next(): Promise<Pulled> {
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
     this.#stirred = null

@@ -2,6 +2,7 @@
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { checkConnect } from '../shared/portable.ts'
 import { Outgoing } from './outgoing.ts'
 import { NodeSocket } from './socket.ts'
 
@@ -10,6 +11,7 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   let made: Socket | null = null
   let cancel: (() => void) | null = null
   const socket = new Promise<Socket>((resolve, reject) => {
+    checkConnect(to, options)
     const connecting = new Outgoing(where)
     const failed = (error: Error) => reject(systemFailure(error))
     // Paused before it connects, or Node reads ahead of the first pull.

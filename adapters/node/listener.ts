@@ -1,9 +1,11 @@
 /** A listening socket on node:net. */
 import cluster from 'node:cluster'
-import { type AddressInfo, createServer, type ListenOptions as NetListenOptions, type Server } from 'node:net'
+import { createServer, type ListenOptions as NetListenOptions, type Server } from 'node:net'
 import { type Endpoint, type Listener, type ListenOptions, type Socket, SystemFailure } from '../../core/runtime.ts'
-import { ipEndpoint } from '../shared/endpoint.ts'
+import { ipEndpoint, unixEndpoint } from '../shared/endpoint.ts'
 import { systemFailure } from '../shared/failure.ts'
+import { pathOf, takeInherited } from '../shared/inherited.ts'
+import { checkListen } from '../shared/portable.ts'
 import { BACKLOG, Waiting } from '../shared/waiting.ts'
 import { NodeSocket, peerOf, unnamed } from './socket.ts'
 import { REUSE_PORT } from './worker.ts'
@@ -33,30 +35,48 @@ class NodeListener implements Listener {
   }
 }
 
-export function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
+// deno-lint-ignore require-await -- so that what is thrown rejects
+export async function listen(at: Endpoint, options: ListenOptions = {}): Promise<Listener> {
   const { backlog = BACKLOG, reusePort = false } = options
+  checkListen(options)
   // A worker of node:cluster shares the port that its supervisor opens.
   const clustered = reusePort && !REUSE_PORT
   if (clustered && !cluster.isWorker) {
-    return Promise.reject(new SystemFailure('unsupported', 'reusePort needs Node 23.1'))
+    throw new SystemFailure('unsupported', 'reusePort needs Node 23.1')
   }
-  const unix = at.family === 'unix'
+  const where: NetListenOptions = at.family === 'unix'
+    ? { path: at.address }
+    : { host: at.address, port: at.port, ipv6Only: at.family === 6, reusePort: reusePort && REUSE_PORT }
+  return begin(at, { ...where, backlog, exclusive: !clustered }, backlog)
+}
+
+/** See Runtime.inherited. Whether it is transparent was said by who made it. */
+export async function inherited(index: number, { backlog = BACKLOG }: ListenOptions = {}): Promise<Listener> {
+  const descriptor = takeInherited(index)
+  // Of its own process even among the workers of a cluster: each has the descriptor.
+  return await begin(null, { fd: descriptor, exclusive: true }, backlog)
+}
+
+/** `at`: null where only the socket knows. */
+function begin(at: Endpoint | null, how: NetListenOptions & { fd?: number }, backlog: number): Promise<Listener> {
   const waiting = new Waiting(backlog)
-  const server = createServer({ allowHalfOpen: true, noDelay: !unix, pauseOnConnect: true }, (socket) => {
+  let path = at?.family === 'unix' ? at : null
+  const server = createServer({ allowHalfOpen: true, noDelay: path === null, pauseOnConnect: true }, (socket) => {
     // A socket reset while it waited in the kernel has no peer any more.
-    const peer = unix ? unnamed : peerOf(socket)
+    const peer = path !== null ? unnamed : peerOf(socket)
     if (peer === null || !waiting.room) socket.destroy()
-    else waiting.put(new NodeSocket(socket, peer, unix ? at : null))
+    else waiting.put(new NodeSocket(socket, peer, path))
   })
   return new Promise((resolve, reject) => {
     server.on('error', (error) => reject(systemFailure(error)))
     server.on('listening', () => {
-      const bound = unix ? at : ipEndpoint(at.address, (server.address() as AddressInfo).port)
-      resolve(new NodeListener(server, bound, waiting))
+      const bound = server.address()
+      if (bound !== null && typeof bound === 'object') {
+        return resolve(new NodeListener(server, ipEndpoint(at?.address ?? bound.address, bound.port), waiting))
+      }
+      path ??= unixEndpoint(pathOf(how.fd!))
+      resolve(new NodeListener(server, path, waiting))
     })
-    const where: NetListenOptions = unix
-      ? { path: at.address }
-      : { host: at.address, port: at.port, ipv6Only: at.family === 6, reusePort: reusePort && REUSE_PORT }
-    server.listen({ ...where, backlog, exclusive: !clustered })
+    server.listen(how)
   })
 }

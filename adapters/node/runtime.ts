@@ -5,7 +5,7 @@ import { spawn } from '../shared/child.ts'
 import { errors, output } from '../shared/files.ts'
 import { machine } from '../shared/machine.ts'
 import { connect } from './connect.ts'
-import { listen } from './listener.ts'
+import { inherited, listen } from './listener.ts'
 import { own, sharesPorts, worker } from './worker.ts'
 
 export const runtime: Runtime = {
@@ -17,6 +17,7 @@ export const runtime: Runtime = {
   output,
   errors,
   listen,
+  inherited,
   connect,
   spawn,
   worker,

@@ -6,6 +6,7 @@ import cluster from 'node:cluster'
 import process from 'node:process'
 import type { Child, Runtime } from '../../core/runtime.ts'
 import { childOf, spawn } from '../shared/child.ts'
+import { inheritance, inheritedDescriptors } from '../shared/inherited.ts'
 import { workers } from '../shared/worker.ts'
 
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number)
@@ -18,8 +19,8 @@ if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
 
 function fork(environment: Readonly<Record<string, string>>): Child {
   cluster.schedulingPolicy = cluster.SCHED_NONE
-  cluster.setupPrimary({ stdio: ['pipe', 'pipe', 'pipe', 'ipc'] })
-  return childOf(cluster.fork(environment).process)
+  cluster.setupPrimary({ stdio: ['pipe', 'pipe', 'pipe', ...inheritedDescriptors, 'ipc'] })
+  return childOf(cluster.fork({ ...environment, ...inheritance }).process)
 }
 
 export const own: readonly string[] = process.argv.slice(2)

@@ -83,9 +83,15 @@ function exitOf(child: ChildProcess): Promise<number> {
 
 type Environment = Readonly<Record<string, string>>
 
-export function spawn(command: readonly string[], environment: Environment = {}): Child {
+/** `others`: descriptors of this process that the child gets beside its pipes, from 3 on. */
+export function spawn(
+  command: readonly string[],
+  environment: Environment = {},
+  others: readonly number[] = [],
+): Child {
   const [program, ...rest] = command
-  return childOf(start(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] }))
+  const env = { ...process.env, ...environment }
+  return childOf(start(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe', ...others] }))
 }
 
 /** A child whose input and output are somebody else's to carry. */

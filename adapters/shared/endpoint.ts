@@ -22,9 +22,11 @@ export function nowhere(family: Endpoint['family']): Endpoint {
 }
 
 /** What node:net is told to connect `to`. */
-export function netOptions(to: Endpoint, { from }: ConnectOptions): NetConnectOpts {
+export function netOptions(to: Endpoint, { from, keepAlive = 0 }: ConnectOptions): NetConnectOpts {
   if (to.family === 'unix') return { path: to.address, allowHalfOpen: true }
-  const where = { host: to.address, port: to.port, noDelay: true, autoSelectFamily: false, allowHalfOpen: true }
+  const probes = keepAlive > 0 ? { keepAlive: true, keepAliveInitialDelay: keepAlive } : null
+  const here = { noDelay: true, autoSelectFamily: false, allowHalfOpen: true, ...probes }
+  const where = { host: to.address, port: to.port, ...here }
   if (from === undefined) return where
   return { ...where, localAddress: from.address, ...(from.port === 0 ? null : { localPort: from.port }) }
 }

@@ -4,9 +4,11 @@ import { children } from './children.ts'
 import { datagrams } from './datagrams.ts'
 import { host } from './host.ts'
 import { listeners } from './listeners.ts'
+import { networks } from './networks.ts'
 import { checkSkips, type Skips } from './pairs.ts'
 import { relays } from './relays.ts'
 import { streams } from './sockets.ts'
+import { secureStreams } from './tls.ts'
 
 export type { Skips } from './pairs.ts'
 
@@ -16,6 +18,8 @@ export function contract(runtime: Runtime, skips: Skips = {}): void {
   listeners(runtime, skips)
   datagrams(runtime, skips)
   children(runtime, skips)
+  secureStreams(runtime, skips)
   host(runtime, skips)
+  networks(runtime, skips)
   checkSkips(skips)
 }

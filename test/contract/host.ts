@@ -1,20 +1,14 @@
 /** The contract of the clock, of files, signals and the process itself. */
-import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
-import type { Child, Runtime } from '../../core/runtime.ts'
+import type { Runtime } from '../../core/runtime.ts'
+import { all, programs } from './programs.ts'
 import { checker, failure, fill, settles, type Skips, temporary, wrongAt } from './pairs.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-
-/** Start the program; `limited`: with so many descriptors. */
-interface Run {
-  (...words: string[]): Child
-  limited(files: number): Child
-}
 
 export function host(runtime: Runtime, skips: Skips): void {
   const check = checker(skips)
@@ -206,39 +200,7 @@ export function host(runtime: Runtime, skips: Skips): void {
     }
   })
 
-  /** Run a program that has `runtime`, in a process of its own; bundled, since Node 20 runs no TypeScript. */
-  const withProgram = async (source: string, work: (run: Run) => Promise<void>) => {
-    const file = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
-    const script = `${temporary()}.mjs`
-    const adapter = JSON.stringify(file(`adapters/${runtime.name}/runtime.ts`))
-    const engine = runtime.engine === 'portable' ? '' : `await portable.engines.${runtime.engine}()`
-    const input = `import { runtime as portable } from ${adapter}\nconst runtime = ${engine || 'portable'}\n${source}`
-    const options = ['--bundle', '--platform=node', '--format=esm', '--external:bun:*', `--outfile=${script}`]
-    execFileSync(file('node_modules/.bin/esbuild'), [...options, '--log-level=warning'], { input, cwd: file('.') })
-    const flags = runtime.name === 'deno' ? ['run', '-A', '--unstable-net'] : []
-    const command = [process.execPath, ...flags, script]
-    const started: Child[] = []
-    const start = (words: readonly string[]): Child => {
-      const child = runtime.spawn(words)
-      started.push(child)
-      return child
-    }
-    try {
-      await work(Object.assign((...words: string[]) => start([...command, ...words]), {
-        limited: (files: number) => start(['sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...command]),
-      }))
-    } finally {
-      // Also those of a check that failed.
-      for (const child of started) child.kill('SIGKILL')
-      await files.remove(script)
-    }
-  }
-
-  const all = async (output: Child['output']) => {
-    let all = ''
-    for (let got = await output.next(); !got.done; got = await output.next()) all += text(got.value)
-    return all
-  }
+  const withProgram = programs(runtime)
 
   describe('signals', () => {
     const names = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as const
