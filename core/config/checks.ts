@@ -93,6 +93,11 @@ function checkOutgoing({ outgoing }: Settings): Finding[] {
   } else if (outgoing.prefer !== 'auto' && !outgoing[outgoing.prefer]) {
     found.push(warning('outgoing.prefer', `"${outgoing.prefer}" is preferred, but outgoing.${outgoing.prefer} is off`))
   }
+  if (outgoing.nat64 !== 'off' && !outgoing.ipv6) {
+    found.push(
+      grave('outgoing.nat64', 'is reached over IPv6, and outgoing.ipv6 is off; turn it on, or set nat64 to "off"'),
+    )
+  }
   if (outgoing.idle_per_origin > outgoing.idle_total) {
     found.push(warning('outgoing.idle_per_origin', 'is more than outgoing.idle_total, which is what counts'))
   }
@@ -119,8 +124,3 @@ export function check(settings: Settings): Finding[] {
     ...checkIntroductions(settings),
   ]
 }
-  if (outgoing.nat64 !== 'off' && !outgoing.ipv6) {
-    found.push(
-      grave('outgoing.nat64', 'is reached over IPv6, and outgoing.ipv6 is off; turn it on, or set nat64 to "off"'),
-    )
-  }
