@@ -47,6 +47,7 @@ export const FAILURES = {
   'denied': row('proxy', 'decide', 403, 'The rules of this network do not allow this.'),
   'filter-unavailable': row('proxy', 'decide', 503, 'The filter of this network cannot decide at the moment.'),
   'no-upstream': row('proxy', 'decide', 404, 'No site of that name is served here.'),
+  'servers-busy': row('proxy', 'connect', 503, 'The servers of this site have as many requests as they may have.'),
   'loop': row('proxy', 'decide', 508, 'The request has come through this proxy before.'),
   'bug': row('proxy', 'exchange', 500, 'This proxy made a mistake.'),
 
@@ -60,6 +61,7 @@ export const FAILURES = {
   'connect-timeout': row('origin', 'connect', 504, 'The server did not accept the connection in time.'),
   'parent-refused': row('origin', 'connect', 502, 'The parent proxy does not connect to this server.'),
   'parent-login': row('origin', 'connect', 502, 'The parent proxy does not accept the login of this proxy.'),
+  'servers-down': row('origin', 'connect', 503, 'None of the servers of this site is up.'),
   'response-timeout': row('origin', 'exchange', 504, 'The server did not answer in time.'),
   'bad-response': row('origin', 'exchange', 502, 'The server sent an answer that is not valid HTTP/1.1.'),
   'response-head-too-large': row('origin', 'exchange', 502, 'The head of the server’s answer is too large.'),

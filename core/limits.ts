@@ -146,6 +146,8 @@ export const SERVER_SLOW_START = 10_000
 /** How long a server whose requests failed is left alone at first, ms, doubled each time up to the other. */
 export const EJECTION = 1000
 export const EJECTION_MAX = 60_000
+/** How much longer or shorter than said the time between two checks is, a part of it. */
+export const CHECK_JITTER = 0.1
 
 // TLS inside tunnels
 

@@ -54,6 +54,14 @@ function checkUpstreams({ listener, upstream }: Settings): Finding[] {
       found.push(warning(`upstream.${name}`, words))
     }
   }
+  for (const { name, balance, max_connections, queue, sticky } of upstream) {
+    if (queue > 0 && max_connections === 0) {
+      found.push(warning(`upstream.${name}.queue`, 'is of no use without max_connections: there is always room'))
+    }
+    if (sticky === 'client' && balance !== 'hash_client' && balance !== 'round_robin') {
+      found.push(warning(`upstream.${name}.balance`, 'does not count: sticky = "client" finds the server by its hash'))
+    }
+  }
   const owners = new Map<string, string>()
   for (const { name, hosts } of upstream) {
     for (const host of new Set(hosts)) {

@@ -448,4 +448,6 @@ export const protocol = matching('the name of a protocol', '"websocket"', PROTOC
 export const pseudonym = matching('a name without spaces, or empty', '"exaproxy"', RECEIVED_BY)
 export const contact = matching('one line of text, an e-mail address or a URL', '"help@example.org"', ONE_LINE)
 /** A name as that of a table: letters, digits, "-" and "_". */
+export const cookieName = matching('the name of a cookie', '"server"', TOKEN)
+export const checkPath = matching('a path', '"/health"', /^\/[!-~]*$/)
 export const classifier = matching('a name', '"rules"', /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)

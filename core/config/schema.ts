@@ -125,6 +125,43 @@ const upstream = z.strictObject({
     kind.list(kind.origin, 'a list of servers', '["127.0.0.1:9000"]', 1),
     'Where requests go: addresses or names, with a port.',
   ),
+  balance: option(
+    kind.choice('round_robin', 'least', 'hash_client', 'hash_url', 'first'),
+    'round_robin',
+    'Which server has the next request: each in turn, the one with the fewest, the one that belongs to the hash of the ' +
+      'client’s address or of the URL (when a server leaves, only its own move to others), or the first that is well.',
+  ),
+  check: option(
+    kind.choice('off', 'tcp', 'http'),
+    'off',
+    'Ask each server, in each worker, whether it is well: "tcp" connects, "http" wants 2xx or 3xx for check_path. Three ' +
+      'failures take it out, two successes bring it back. Without checks, a server is left alone after three failures of ' +
+      'requests, for a second and then longer, as long as there is another.',
+  ),
+  check_interval: option(kind.time(), '2s', 'Between two checks of a server, and how long one may take. As HAProxy.'),
+  check_path: option(kind.checkPath, '/', 'What a check by "http" asks for.'),
+  max_connections: option(
+    kind.count(0, MOST),
+    0,
+    'Requests of one server at once, from each worker; 0: no limit, because only its owner knows what it bears.',
+  ),
+  queue: option(
+    kind.count(0, MOST),
+    0,
+    'Requests that may wait, in each worker, until a server has room (max_connections); others are answered 503.',
+  ),
+  queue_timeout: option(
+    kind.time(),
+    '5s',
+    'How long they may wait before they are answered 503: people wait no longer.',
+  ),
+  sticky: option(
+    kind.choice('off', 'cookie', 'client'),
+    'off',
+    'Bring a client back to the server it had before, while that is well: by a cookie that does not leave the proxy, or by ' +
+      'its address, as balance = "hash_client" does.',
+  ),
+  sticky_cookie: option(kind.cookieName, 'exaproxy_server', 'The name of that cookie.'),
 })
 
 const outgoing = z.strictObject({

@@ -169,6 +169,21 @@ export interface UpstreamSettings {
   readonly hosts: readonly string[]
   /** `address:port` or `name:port`. */
   readonly servers: readonly string[]
+  /** How a request finds its server. */
+  readonly balance: 'round_robin' | 'least' | 'hash_client' | 'hash_url' | 'first'
+  /** How it is found out whether a server is well while nobody asks it. */
+  readonly check: 'off' | 'tcp' | 'http'
+  /** Between two checks of a server, and for one at most. */
+  readonly check_interval: number
+  readonly check_path: string
+  /** Requests of one server at once, of each worker; 0: no limit. */
+  readonly max_connections: number
+  /** Requests that may wait until a server has room, and for how long. */
+  readonly queue: number
+  readonly queue_timeout: number
+  /** How a client gets to the server that it had before. */
+  readonly sticky: 'off' | 'cookie' | 'client'
+  readonly sticky_cookie: string
 }
 
 export interface OutgoingSettings {

@@ -106,6 +106,12 @@ export class Group {
     return this.#well(server, tried, false) && server.active < this.#most
   }
 
+  /** The same, whether it has room or not. */
+  well(server: Server, tried: ReadonlySet<Server> | null = null): boolean {
+    if (this.#careful) this.review()
+    return this.#well(server, tried, false)
+  }
+
   /** Whether a server could take the request if it had fewer: then waiting helps. */
   full(tried: ReadonlySet<Server> | null = null): boolean {
     return this.#full(tried, true)

@@ -18,6 +18,7 @@ import {
 } from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import { Failure } from '../failure.ts'
+import { withoutCookie } from './cookie.ts'
 import { FIELD } from './fields.ts'
 import type { Head } from './head.ts'
 import { List } from './list.ts'
@@ -53,6 +54,8 @@ export interface RequestForwarding {
   maxForwards: number
   /** Make Host out of the target instead of sending the received one on (RFC 9112 3.2.2). */
   hostFromTarget: boolean
+  /** The name of a cookie that is not for the origin; empty: all are. */
+  withoutCookie?: string
 }
 
 export interface ResponseForwarding {
@@ -70,6 +73,8 @@ export interface ResponseForwarding {
   date: string
   /** Send Trailer on. */
   trailers: boolean
+  /** The value of a Set-Cookie of ours; empty: there is none. */
+  setCookie?: string
 }
 
 const HTTP11 = toBytes(' HTTP/1.1\r\n')
@@ -87,6 +92,7 @@ const TRAILER = 4
 const REVEALING = 5 // X-Forwarded-For and its like
 const VIA = 6
 const MAX_FORWARDS = 7
+const COOKIE = 8
 
 const treatments = (rows: readonly (readonly [number, number])[]): Uint8Array => {
   const table = new Uint8Array(256)
@@ -106,6 +112,7 @@ const IN_REQUEST = treatments([
   [FIELD['x-forwarded-proto'], REVEALING],
   [FIELD.via, VIA],
   [FIELD['max-forwards'], MAX_FORWARDS],
+  [FIELD.cookie, COOKIE],
 ])
 const IN_RESPONSE = treatments([
   [FIELD['content-length'], LENGTH],
@@ -210,6 +217,8 @@ function keepsInRequest(
     }
     case VIA:
       return !how.transparent
+    case COOKIE:
+      return how.withoutCookie === undefined || how.withoutCookie === ''
     default:
       return how.maxForwards < 0
   }
@@ -217,6 +226,10 @@ function keepsInRequest(
 
 /** What takes the place of a field that is not kept as it is; often nothing. */
 function rewrite(out: ByteWriter, head: Head, index: number, treatment: number, how: RequestForwarding): void {
+  if (treatment === COOKIE) {
+    const kept = withoutCookie(head.value(index), how.withoutCookie ?? '')
+    if (kept !== '') out.text(`${head.name(index)}: ${kept}\r\n`)
+  }
   if (treatment === LENGTH && !how.chunked) writeLength(out, head.length)
   if (treatment === MAX_FORWARDS && how.maxForwards >= 0) {
     out.put(head.bytes, head.at[index * 4], head.at[index * 4 + 1])
@@ -335,6 +348,7 @@ export function writeResponseHead(out: ByteWriter, head: Head, how: ResponseForw
   } else if (how.close) out.text('Connection: close\r\n')
   else if (how.keepAlive) out.text('Connection: keep-alive\r\n')
   if (how.date !== '' && head.status >= 200 && head.find(FIELD.date) < 0) out.text(`Date: ${how.date}\r\n`)
+  if (how.setCookie !== undefined && how.setCookie !== '') out.text(`Set-Cookie: ${how.setCookie}\r\n`)
   if (how.via !== '') writeVia(out, head, how.via)
   out.text('\r\n')
 }

@@ -1,8 +1,8 @@
 /** A client's connection: what belongs to it from its accept to its close, and its one deadline. */
 
-import { Failure } from '../failure.ts'
+import { Failure, type FailureCode } from '../failure.ts'
 import type { Timed } from '../flow/deadlines.ts'
-import type { Race } from '../flow/dial.ts'
+import type { Server } from '../flow/group.ts'
 import { Messages } from '../flow/messages.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { Outbox } from '../flow/outbox.ts'
@@ -21,6 +21,7 @@ import type { Petition, Petitioner } from './petition.ts'
 import type { Proxy } from './proxy.ts'
 import { ExchangeRecord } from './record.ts'
 import { refuseNow } from './refuse.ts'
+import type { Upstream } from './upstream.ts'
 
 /**
  * What the connection waits for, which is what its deadline is about:
@@ -53,6 +54,9 @@ export const WAITS = [
   'tunnel',
   'end',
 ] as const
+
+/** What is a server's own doing, once it was connected to. */
+const SERVER_FAULTS: ReadonlySet<string> = new Set<FailureCode>(['origin-left', 'response-timeout', 'bad-response'])
 
 function nothing(): void {}
 
@@ -91,7 +95,13 @@ export class Client implements Timed, Connected {
   connection: OriginConnection | null = null
   /** A connection that carries this client's login, for nobody else (RFC 4559 6). It waits for its next request. */
   bound: OriginConnection | null = null
-  race: Race | null = null
+  /** A connection that is being made, or a place in a queue. */
+  race: { cancel(failure: Failure): void } | null = null
+  /** The group of servers that the exchange is for, in reverse mode, and the one of them that has it. */
+  upstream: Upstream | null = null
+  server: Server | null = null
+  /** Set-Cookie for the answer; '' for none. */
+  setCookie = ''
   /** How it is answered where it does not speak HTTP; `null`: it does. */
   answers: TunnelAnswers | null = null
   /** The request as the chain of classifiers has it; `null`: nobody is asked. */
@@ -183,9 +193,36 @@ export class Client implements Timed, Connected {
     record.bytesOut += outbox.sent - this.#bytesOut
     this.#bytesIn = received
     this.#bytesOut = outbox.sent
+    if (this.upstream !== null) this.#parted()
     this.proxy.statistics.record(record)
     this.listener.exchanges++
     this.count()
+  }
+
+  /** This server has the exchange from now on. */
+  serve(server: Server): void {
+    this.upstream!.group.begin(server)
+    this.server = server
+  }
+
+  /** It has it no more. */
+  leave(): void {
+    if (this.server === null) return
+    const { server } = this
+    this.server = null
+    this.upstream!.group.end(server)
+  }
+
+  /** The exchange with a server is over: what it was like counts for the next ones. */
+  #parted(): void {
+    const { server, record, upstream } = this
+    if (server !== null && upstream !== null) {
+      if (record.failure === '') upstream.group.succeeded(server)
+      else if (SERVER_FAULTS.has(record.failure)) upstream.failed(server, record.reason)
+      this.leave()
+    }
+    this.upstream = null
+    this.setCookie = ''
   }
 
   /** Count what has passed since it was counted last. */
@@ -346,6 +383,7 @@ export class Client implements Timed, Connected {
       this.giveUp(new Failure('client-left'))
     }
     this.release(false)
+    this.leave()
     if (this.bound !== null) this.proxy.origins.discard(this.bound)
     this.outbox.discard()
     this.socket.close()

@@ -22,7 +22,7 @@ import { obey } from './obey.ts'
 import { Petition, type Satisfied } from './petition.ts'
 import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
-import { destination } from './route.ts'
+import { destination, waitForServer } from './route.ts'
 import { searchSafely } from './search_safely.ts'
 
 /**
@@ -126,7 +126,7 @@ function failureOf(client: Client, error: unknown): Failure {
 async function forward(client: Client, head: Head, target: Target): Promise<boolean> {
   const { proxy, record } = client
   try {
-    const origin = destination(client, target)
+    const origin = destination(client, target) ?? await waitForServer(client, null)
     let connection = client.take(origin)
     record.reused = connection !== null
     if (connection === null) connection = await reachOne(client, origin, target)
@@ -202,6 +202,7 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   const { proxy, listener } = client
   const how = proxy.requests
   const body = head.framing !== 'none'
+  how.withoutCookie = client.upstream === null ? '' : client.upstream.cookie
   how.client = client.record.client
   how.secure = client.secure
   how.chunked = head.framing === 'chunked'
@@ -306,7 +307,11 @@ function answer(client: Client, response: Head): void {
   how.date = proxy.date()
   how.trailers = asked.trailersWelcome && chunked
   client.trailers = how.trailers
+  if (client.server !== null && client.upstream!.cookie !== '') {
+    how.setCookie = client.upstream!.remember(client, client.server)
+  }
   writeResponseHead(outbox.writer, response, how)
+  how.setCookie = ''
   client.answered = true
   client.sentBefore = outbox.sent
   outbox.chunked = chunked

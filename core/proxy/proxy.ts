@@ -59,7 +59,7 @@ export class Proxy {
     this.#localsDue = this.deadlines.now + LOCALS_CHECK
     this.dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)
     this.origins = new Origins(this.dialler, this.deadlines, outgoing)
-    this.upstreams = new Upstreams(settings.upstream)
+    this.upstreams = new Upstreams(settings.upstream, runtime)
     this.name = http.name
     this.methods = http.methods.length === 0 ? null : new Set(http.methods)
     const via = http.via && !http.transparent ? this.name : ''
@@ -123,6 +123,7 @@ export class Proxy {
   }
 
   close(): void {
+    this.upstreams.close()
     this.origins.close()
     this.resolver.close()
     this.deadlines.close()

@@ -7,7 +7,9 @@ import type { Target } from '../http/target.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
 import type { Dial } from './petition.ts'
-import { route } from './route.ts'
+import type { Server } from '../flow/group.ts'
+import { waitForServer } from './route.ts'
+import { originOf, type Upstream } from './upstream.ts'
 
 /** A new connection to `origin`, noted on the client and in the record. @throws Failure as {@link Dialler.reach} does. */
 export async function reach(client: Client, origin: Origin): Promise<OriginConnection> {
@@ -47,17 +49,30 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
 }
 
 /** The same; in reverse mode a server that cannot be reached is followed by the next one of its site, each tried once. */
-export async function reachOne(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
+export function reachOne(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
   const dial = client.petition?.dial ?? null
   if (dial !== null) return reachInstead(client, origin, dial, target)
-  const servers = origin.guarded ? 1 : client.proxy.upstreams.count(target.host)
-  for (let tried = 1;; tried++) {
+  return client.upstream === null ? reach(client, origin) : reachServer(client, client.upstream, origin)
+}
+
+async function reachServer(client: Client, upstream: Upstream, origin: Origin): Promise<OriginConnection> {
+  const tried = new Set<Server>()
+  for (;;) {
     try {
       return await reach(client, origin)
     } catch (error) {
-      if (tried >= servers || client.late !== null) throw error
+      const server = client.server
+      if (server === null || client.late !== null) throw error
       if (!(error instanceof Failure) || error.who !== 'origin') throw error
-      origin = route(client, target)
+      upstream.failed(server, error.detail)
+      client.leave()
+      tried.add(server)
+      const next = upstream.choose(client, tried)
+      if (next !== null) {
+        client.serve(next)
+        origin = originOf(next, client.proxy.origins)
+      } else if (upstream.group.full(tried)) origin = await waitForServer(client, tried)
+      else throw error
     }
   }
 }

@@ -1,34 +1,30 @@
 /** Where a request goes: what is refused by its own words, and which origin the rest is for. */
 
-import { splitHostPort } from '../bytes/address.ts'
 import type { PortRange, UpstreamSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
+import type { Dialler } from '../flow/dial.ts'
+import type { Server } from '../flow/group.ts'
 import type { Origin, Origins } from '../flow/origins.ts'
 import type { Target } from '../http/target.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
-
-/** HTTP's own port, where `[upstream] servers` names none. */
-const HTTP_PORT = 80
-
-interface Server {
-  readonly host: string
-  readonly port: number
-}
-
-interface Upstream {
-  readonly servers: readonly Server[]
-  turn: number
-}
+import { logger } from './diagnostics.ts'
+import type { Counted, Snapshot } from './snapshot.ts'
+import type { Dial } from './petition.ts'
+import { originOf, Upstream } from './upstream.ts'
 
 /** The sites of reverse mode, by the host that is asked for: exact, then the longest wildcard, then the default. */
 export class Upstreams {
   readonly #exact = new Map<string, Upstream>()
   readonly #below = new Map<string, Upstream>()
+  readonly #all: readonly Upstream[]
   #default: Upstream | null = null
 
-  constructor(settings: readonly UpstreamSettings[]) {
-    for (const { hosts, servers } of settings) {
-      const upstream: Upstream = { servers: servers.map((server) => serverOf(server)), turn: 0 }
+  constructor(settings: readonly UpstreamSettings[], runtime: Runtime) {
+    const log = logger('upstream')
+    this.#all = settings.map((one) => new Upstream(one, runtime, log))
+    for (const [i, { hosts }] of settings.entries()) {
+      const upstream = this.#all[i]
       for (const host of hosts) {
         if (host === '*') this.#default = upstream
         else if (host.startsWith('*.')) this.#below.set(host.slice(2), upstream)
@@ -50,40 +46,55 @@ export class Upstreams {
     return this.#default
   }
 
-  /** How many servers a site has. */
-  count(host: string): number {
-    return this.find(host)?.servers.length ?? 0
+  /** Begin to check the servers, where that is asked for. `bug` is told of what is thrown and is no failure. */
+  watch(runtime: Runtime, dialler: Dialler, bug: (error: unknown) => void): void {
+    for (const upstream of this.#all) upstream.watch(runtime, dialler, bug)
   }
 
-  /** The server whose turn it is. @throws Failure no-upstream */
-  server(host: string): Server {
-    const upstream = this.find(host)
-    if (upstream === null) throw new Failure('no-upstream', host)
-    const server = upstream.servers[upstream.turn]
-    upstream.turn = (upstream.turn + 1) % upstream.servers.length
-    return server
+  close(): void {
+    for (const upstream of this.#all) upstream.close()
+  }
+
+  snapshot(): Snapshot {
+    const all = this.#all
+    for (const { group } of all) group.review()
+    const each = (value: (server: Server) => number): Counted =>
+      Object.fromEntries(all.map(({ name, group }) => {
+        return [name, Object.fromEntries(group.servers.map((server) => [server.key, value(server)]))]
+      }))
+    return {
+      upstream_server_up: each(({ state }) => Number(state === 'up' || state === 'slow')),
+      upstream_server_active: each(({ active }) => active),
+      upstream_server_chosen_total: each(({ chosen }) => chosen),
+      upstream_server_failures_total: each(({ failures }) => failures),
+      upstream_waiting: Object.fromEntries(all.map(({ name, queue }) => [name, queue.waiting])),
+    }
   }
 }
 
-function serverOf(text: string): Server {
-  const parts = splitHostPort(text, HTTP_PORT)
-  if (parts === null) throw new Error(`upstream server "${text}" passed validation and is no address`)
-  return { host: parts.host.toLowerCase(), port: parts.port }
-}
-
-/** The origin a request is for, or what takes its place by decision. @throws as {@link route} */
-export function destination(client: Client, target: Target): Origin {
+/** The origin a request is for, or what takes its place by decision. `null` and throws as {@link route}. */
+export function destination(client: Client, target: Target): Origin | null {
   const dial = client.petition?.dial ?? null
-  if (dial === null) return route(client, target)
+  return dial === null ? route(client, target) : instead(client, dial, target)
+}
+
+function instead(client: Client, dial: Dial, target: Target): Origin {
   return client.proxy.origins.find(dial.host, dial.port || target.port, !dial.trusted)
 }
 
-/** The origin a request is for. @throws Failure not-a-proxy-request, no-upstream */
-export function route(client: Client, target: Target): Origin {
+/**
+ * The origin a request is for; `null`: none of the servers it is for can be asked now, and {@link waitForServer} may help.
+ * @throws Failure not-a-proxy-request, no-upstream
+ */
+export function route(client: Client, target: Target): Origin | null {
   const { origins, upstreams } = client.proxy
   if (client.listener.settings.mode === 'reverse') {
-    const server = upstreams.server(target.host)
-    return remembered(client, origins, server.host, server.port, false)
+    const upstream = client.upstream = upstreams.find(target.host)
+    if (upstream === null) throw new Failure('no-upstream', target.host)
+    const server = upstream.choose(client, null)
+    if (server === null) return null
+    client.serve(server)
+    return originOf(server, origins)
   }
   if (target.form !== 'absolute') throw new Failure('not-a-proxy-request')
   return remembered(client, origins, target.host, target.port, true)
@@ -105,7 +116,9 @@ export function routeConnect(client: Client, target: Target): Origin {
   if (mode === 'reverse') throw new Failure('method-refused', 'CONNECT')
   // The operator wrote where it goes.
   if (mode === 'passthrough' && client.petition?.rewritten !== true) {
-    return client.petition?.dial ? destination(client, target) : origins.find(target.host, target.port, false)
+    return client.petition?.dial
+      ? instead(client, client.petition.dial, target)
+      : origins.find(target.host, target.port, false)
   }
   if (!permitted(settings.outgoing.connect_ports, target.port)) {
     throw new Failure('port-refused', `port ${target.port}`)
@@ -115,7 +128,15 @@ export function routeConnect(client: Client, target: Target): Origin {
   if (!dial.trusted && !permitted(settings.outgoing.connect_ports, dial.port || target.port)) {
     throw new Failure('port-refused', `port ${dial.port}, where a classifier leads`)
   }
-  return destination(client, target)
+  return instead(client, dial, target)
+}
+
+/** The origin of an exchange that {@link route} found no server for. @throws Failure servers-down, servers-busy */
+export async function waitForServer(client: Client, tried: ReadonlySet<Server> | null): Promise<Origin> {
+  const server = await client.upstream!.wait(client, tried)
+  client.server = server
+  if (client.late !== null) throw client.late
+  return originOf(server, client.proxy.origins)
 }
 
 function permitted(ranges: readonly PortRange[], port: number): boolean {

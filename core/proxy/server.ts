@@ -100,6 +100,7 @@ export class Server {
       found.push({ listener: name, at: listener.at })
       this.#tasks.run(listener, (socket) => this.#welcome(proxy, context, socket))
     }
+    if (!this.#draining) proxy.upstreams.watch(this.#runtime, proxy.dialler, (error) => void proxy.bug(error))
     return found
   }
 

@@ -153,6 +153,7 @@ export class Statistics {
         [...this.#classifiers].map(([name, kinds]) => [name, counted(kinds)]),
       ),
       ...this.filters(),
+      ...proxy.upstreams.snapshot(),
       filter_categories_total: Object.fromEntries(this.#categories),
       failures_total: counted(this.#failures),
       origin_received_bytes_total: origins.received,

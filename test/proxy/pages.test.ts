@@ -328,6 +328,7 @@ describe('languages', () => {
       'too-many-connections',
       'filter-unavailable',
       'no-upstream',
+      'servers-busy',
       'loop',
       'bug',
       'tunnel-idle',

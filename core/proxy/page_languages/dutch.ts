@@ -118,6 +118,11 @@ export const DUTCH: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Deze site is hier niet', 'Er wordt hier geen site met die naam aangeboden.', NAME),
+    'servers-busy': row(
+      'De site is overbelast',
+      'De servers van deze site nemen op dit moment geen verzoeken meer aan.',
+      LATER,
+    ),
     'loop': row(
       'Het verzoek gaat in een kring rond',
       'Het verzoek is al eerder door deze proxy gegaan.',
@@ -138,6 +143,7 @@ export const DUTCH: PageLanguage = {
     'connect-timeout': row('De site antwoordt niet', 'De server heeft de verbinding niet op tijd aanvaard.', SITE),
     'parent-refused': row(NOT_REACHED, 'De bovenliggende proxy maakt geen verbinding met deze server.', SITE),
     'parent-login': row(NOT_REACHED, 'De bovenliggende proxy aanvaardt de aanmelding van deze proxy niet.', LATER),
+    'servers-down': row(NOT_REACHED, 'Geen van de servers van deze site is beschikbaar.', SITE),
     'response-timeout': row(SITE_SLOW, 'De server heeft niet op tijd geantwoord.', SITE),
     'bad-response': row(BAD_ANSWER, 'De server heeft een antwoord gestuurd dat geen geldig HTTP/1.1 is.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'De kop van het antwoord van de server is te groot.', RESPONSE),

@@ -118,6 +118,11 @@ export const FRENCH: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Ce site n’existe pas ici', 'Aucun site de ce nom n’est servi ici.', NAME),
+    'servers-busy': row(
+      'Le site est surchargé',
+      'Les serveurs de ce site n’acceptent pas d’autres requêtes pour le moment.',
+      LATER,
+    ),
     'loop': row(
       'La requête tourne en rond',
       'La requête est déjà passée par ce proxy.',
@@ -138,6 +143,7 @@ export const FRENCH: PageLanguage = {
     'connect-timeout': row('Le site ne répond pas', 'Le serveur n’a pas accepté la connexion à temps.', SITE),
     'parent-refused': row(NOT_REACHED, 'Le proxy parent ne se connecte pas à ce serveur.', SITE),
     'parent-login': row(NOT_REACHED, 'Le proxy parent n’accepte pas les identifiants de ce proxy.', LATER),
+    'servers-down': row(NOT_REACHED, 'Aucun des serveurs de ce site n’est disponible.', SITE),
     'response-timeout': row(SITE_SLOW, 'Le serveur n’a pas répondu à temps.', SITE),
     'bad-response': row(BAD_ANSWER, 'Le serveur a envoyé une réponse qui n’est pas du HTTP/1.1 valide.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'L’en-tête de la réponse du serveur est trop grand.', RESPONSE),

@@ -124,6 +124,11 @@ export const GERMAN: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Diese Website gibt es hier nicht', 'Unter diesem Namen gibt es hier keine Website.', NAME),
+    'servers-busy': row(
+      'Die Website ist ausgelastet',
+      'Die Server dieser Website nehmen im Augenblick keine weiteren Anfragen an.',
+      LATER,
+    ),
     'loop': row(
       'Die Anfrage läuft im Kreis',
       'Die Anfrage ist schon einmal durch diesen Proxy gegangen.',
@@ -148,6 +153,7 @@ export const GERMAN: PageLanguage = {
     ),
     'parent-refused': row(NOT_REACHED, 'Der übergeordnete Proxy verbindet nicht mit diesem Server.', SITE),
     'parent-login': row(NOT_REACHED, 'Der übergeordnete Proxy nimmt die Anmeldung dieses Proxys nicht an.', LATER),
+    'servers-down': row(NOT_REACHED, 'Keiner der Server dieser Website ist verfügbar.', SITE),
     'response-timeout': row(SITE_SLOW, 'Der Server hat nicht rechtzeitig geantwortet.', SITE),
     'bad-response': row(
       BAD_ANSWER,

@@ -117,6 +117,11 @@ export const ITALIAN: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Questo sito non esiste qui', 'Nessun sito con questo nome è servito qui.', NAME),
+    'servers-busy': row(
+      'Il sito è sovraccarico',
+      'I server di questo sito non accettano altre richieste per ora.',
+      LATER,
+    ),
     'loop': row(
       'La richiesta gira in tondo',
       'La richiesta è già passata per questo proxy.',
@@ -137,6 +142,7 @@ export const ITALIAN: PageLanguage = {
     'connect-timeout': row('Il sito non risponde', 'Il server non ha accettato la connessione in tempo.', SITE),
     'parent-refused': row(NOT_REACHED, 'Il proxy superiore non si collega a questo server.', SITE),
     'parent-login': row(NOT_REACHED, 'Il proxy superiore non accetta le credenziali di questo proxy.', LATER),
+    'servers-down': row(NOT_REACHED, 'Nessuno dei server di questo sito è disponibile.', SITE),
     'response-timeout': row(SITE_SLOW, 'Il server non ha risposto in tempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'Il server ha inviato una risposta che non è HTTP/1.1 valido.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'L’intestazione della risposta del server è troppo grande.', RESPONSE),

@@ -110,6 +110,7 @@ export const POLISH: PageLanguage = {
     'denied': row(NOT_HERE, 'Reguły tej sieci na to nie pozwalają.', RULES),
     'filter-unavailable': row('Filtr jest niedostępny', 'Filtr tej sieci nie może teraz podjąć decyzji.', LATER),
     'no-upstream': row('Nie ma tu takiej strony', 'Nie jest tu udostępniana strona o tej nazwie.', NAME),
+    'servers-busy': row('Strona jest przeciążona', 'Serwery tej strony nie przyjmują teraz więcej żądań.', LATER),
     'loop': row(
       'Żądanie krąży w kółko',
       'Żądanie przeszło już przez ten serwer proxy.',
@@ -130,6 +131,7 @@ export const POLISH: PageLanguage = {
     'connect-timeout': row('Strona nie odpowiada', 'Serwer nie przyjął połączenia na czas.', SITE),
     'parent-refused': row(NOT_REACHED, 'Nadrzędne proxy nie łączy się z tym serwerem.', SITE),
     'parent-login': row(NOT_REACHED, 'Nadrzędne proxy nie przyjmuje danych logowania tego proxy.', LATER),
+    'servers-down': row(NOT_REACHED, 'Żaden z serwerów tej strony nie jest dostępny.', SITE),
     'response-timeout': row(SITE_SLOW, 'Serwer nie odpowiedział na czas.', SITE),
     'bad-response': row(BAD_ANSWER, 'Serwer wysłał odpowiedź, która nie jest poprawnym HTTP/1.1.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'Nagłówek odpowiedzi serwera jest zbyt duży.', RESPONSE),

@@ -112,6 +112,11 @@ export const PORTUGUESE: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Não existe esse site aqui', 'Nenhum site com esse nome é servido aqui.', NAME),
+    'servers-busy': row(
+      'O site está sobrecarregado',
+      'Os servidores deste site não aceitam mais pedidos por agora.',
+      LATER,
+    ),
     'loop': row(
       'O pedido anda às voltas',
       'O pedido já passou por este proxy.',
@@ -132,6 +137,7 @@ export const PORTUGUESE: PageLanguage = {
     'connect-timeout': row('O site não responde', 'O servidor não aceitou a ligação a tempo.', SITE),
     'parent-refused': row(NOT_REACHED, 'O proxy superior não se liga a este servidor.', SITE),
     'parent-login': row(NOT_REACHED, 'O proxy superior não aceita as credenciais deste proxy.', LATER),
+    'servers-down': row(NOT_REACHED, 'Nenhum dos servidores deste site está disponível.', SITE),
     'response-timeout': row(SITE_SLOW, 'O servidor não respondeu a tempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'O servidor enviou uma resposta que não é HTTP/1.1 válido.', RESPONSE),
     'response-head-too-large': row(BAD_ANSWER, 'O cabeçalho da resposta do servidor é demasiado grande.', RESPONSE),

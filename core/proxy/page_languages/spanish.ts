@@ -119,6 +119,11 @@ export const SPANISH: PageLanguage = {
       LATER,
     ),
     'no-upstream': row('Aquí no existe ese sitio', 'Aquí no se sirve ningún sitio con ese nombre.', NAME),
+    'servers-busy': row(
+      'El sitio está saturado',
+      'Los servidores de este sitio no admiten más peticiones por ahora.',
+      LATER,
+    ),
     'loop': row(
       'La petición da vueltas en círculo',
       'La petición ya ha pasado por este proxy.',
@@ -139,6 +144,7 @@ export const SPANISH: PageLanguage = {
     'connect-timeout': row('El sitio no responde', 'El servidor no ha aceptado la conexión a tiempo.', SITE),
     'parent-refused': row(NOT_REACHED, 'El proxy superior no conecta con este servidor.', SITE),
     'parent-login': row(NOT_REACHED, 'El proxy superior no acepta las credenciales de este proxy.', LATER),
+    'servers-down': row(NOT_REACHED, 'Ninguno de los servidores de este sitio está disponible.', SITE),
     'response-timeout': row(SITE_SLOW, 'El servidor no ha respondido a tiempo.', SITE),
     'bad-response': row(BAD_ANSWER, 'El servidor ha enviado una respuesta que no es HTTP/1.1 válido.', RESPONSE),
     'response-head-too-large': row(

@@ -1,0 +1,149 @@
+/** Servers asked again and again whether they are well, while nobody has to find it out by a request of theirs. */
+
+import { Failure } from '../failure.ts'
+import { HttpParser } from '../http/parser.ts'
+import { CHECK_JITTER } from '../limits.ts'
+import { type Runtime, type Socket, SystemFailure } from '../runtime.ts'
+import type { Destination, DialTimings } from './dial.ts'
+import type { Group, Server } from './group.ts'
+import { Messages } from './messages.ts'
+
+export interface CheckOptions {
+  /** `tcp`: it accepts a connection. `http`: it answers a GET with 2xx or 3xx. */
+  readonly check: 'tcp' | 'http'
+  /** Between two checks of a server, and for one of them at most, ms. */
+  readonly interval: number
+  /** The request target of a check by HTTP, and the value of Host; empty: the server's own. */
+  readonly target: string
+  readonly host: string
+  /** Written in front of it: a header of the PROXY protocol, or `null`. */
+  readonly preface: Uint8Array | null
+}
+
+/** Reaches a host: {@link Dialler}, of which no more is needed. */
+interface Reaching {
+  reach(
+    destination: Destination,
+    timings: DialTimings,
+  ): { readonly socket: Promise<Socket>; cancel(failure: Failure): void }
+}
+
+/** Told when a server has gone up or down, and why; and of what is thrown and is no failure: a bug. */
+export interface CheckReport {
+  changed(server: Server, well: boolean, words: string): void
+  bug(error: unknown): void
+}
+
+const encoder = new TextEncoder()
+
+export class Checks {
+  readonly #runtime: Pick<Runtime, 'clock' | 'random'>
+  readonly #dialler: Reaching
+  readonly #group: Group
+  readonly #options: CheckOptions
+  readonly #report: CheckReport
+  /** What ends what each server has under way: a pause or a check. */
+  readonly #under = new Map<Server, () => void>()
+  readonly #byte = new Uint8Array(1)
+  #closed = false
+
+  constructor(
+    runtime: Pick<Runtime, 'clock' | 'random'>,
+    dialler: Reaching,
+    group: Group,
+    options: CheckOptions,
+    report: CheckReport,
+  ) {
+    this.#runtime = runtime
+    this.#dialler = dialler
+    this.#group = group
+    this.#options = options
+    this.#report = report
+  }
+
+  /** Check each server now, and from now on. */
+  start(): void {
+    for (const server of this.#group.servers) void this.#check(server)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const stop of this.#under.values()) stop()
+    this.#under.clear()
+  }
+
+  async #check(server: Server): Promise<void> {
+    let words = ''
+    try {
+      words = await this.#ask(server)
+    } catch (error) {
+      if (error instanceof Failure) words = error.detail === '' ? error.words : error.detail
+      else if (error instanceof SystemFailure) words = error.message
+      else this.#report.bug(error)
+    }
+    if (this.#closed) return
+    const well = words === ''
+    if (this.#group.judged(server, well)) this.#report.changed(server, well, words)
+    this.#under.set(server, this.#runtime.clock.after(this.#pause(), () => void this.#check(server)))
+  }
+
+  /** Longer or shorter each time, so that checks of many workers, or of many servers, do not come at once. */
+  #pause(): number {
+    this.#runtime.random(this.#byte)
+    return this.#options.interval * (1 + CHECK_JITTER * (this.#byte[0] / 127.5 - 1))
+  }
+
+  /** What is wrong with it, or ''. @throws Failure and SystemFailure, which say it too */
+  async #ask(server: Server): Promise<string> {
+    const destination: Destination = { host: server.host, port: server.port, guarded: false, family: 0 }
+    const race = this.#dialler.reach(destination, { dns: -1, connect: -1 })
+    let socket: Socket | null = null
+    let late = false
+    const stop = (): void => {
+      race.cancel(new Failure('connect-timeout', 'no connection in time'))
+      socket?.abort()
+    }
+    const undo = this.#runtime.clock.after(this.#options.interval, () => {
+      late = true
+      stop()
+    })
+    this.#under.set(server, () => {
+      undo()
+      stop()
+    })
+    try {
+      socket = await race.socket
+      if (this.#options.check === 'tcp') return ''
+      return await this.#get(server, socket)
+    } catch (error) {
+      if (late && socket !== null) return 'no answer in time'
+      throw error
+    } finally {
+      undo()
+      socket?.close()
+    }
+  }
+
+  async #get(server: Server, socket: Socket): Promise<string> {
+    const { target, host, preface } = this.#options
+    const field = host === '' ? server.key : host
+    if (preface !== null) await socket.write(preface)
+    await socket.write(encoder.encode(`GET ${target} HTTP/1.1\r\nHost: ${field}\r\nConnection: close\r\n\r\n`))
+    const parser = new HttpParser('response')
+    const messages = new Messages(socket, parser, 'origin-left')
+    try {
+      parser.restart()
+      for (;;) {
+        const event = messages.next()
+        if (event.kind === 'head') {
+          const { status } = event.head
+          return status >= 200 && status < 400 ? '' : `it answers ${status}`
+        }
+        if (messages.ended) return 'it closes without an answer'
+        messages.fed(await messages.pull())
+      }
+    } finally {
+      parser.release()
+    }
+  }
+}

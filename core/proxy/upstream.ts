@@ -1,0 +1,146 @@
+/** Reverse mode's groups of servers: which server an exchange goes to, and what is learnt of it. */
+
+import { splitHostPort } from '../bytes/address.ts'
+import { latin1 } from '../bytes/ascii.ts'
+import { ByteWriter } from '../bytes/writer.ts'
+import type { OutgoingSettings, UpstreamSettings } from '../config/settings.ts'
+import { Failure } from '../failure.ts'
+import { Checks } from '../flow/checks.ts'
+import type { Dialler } from '../flow/dial.ts'
+import { Group, Server } from '../flow/group.ts'
+import { GroupQueue } from '../flow/group_queue.ts'
+import type { Origin, Origins } from '../flow/origins.ts'
+import { writeProxyHeader } from '../haproxy/write.ts'
+import { cookieOf } from '../http/cookie.ts'
+import { SERVER_FALL, SERVER_RISE, SERVER_SLOW_START } from '../limits.ts'
+import type { Endpoint, Runtime } from '../runtime.ts'
+import type { Client } from './client.ts'
+import type { Logger } from './diagnostics.ts'
+
+/** HTTP's own port, where `[upstream] servers` names none. */
+const HTTP_PORT = 80
+
+/** Nobody's address: a check speaks for no client. */
+const NOBODY: Endpoint = { family: 'unix', address: '', port: 0 }
+
+export class Upstream {
+  readonly name: string
+  readonly group: Group
+  readonly queue: GroupQueue
+  /** The name of the cookie that says which server was there before; '': there is none. */
+  readonly cookie: string
+  readonly #settings: UpstreamSettings
+  readonly #log: Logger
+  /** What is hashed to find a server; `none` also where it is not asked for. */
+  readonly #key: 'none' | 'client' | 'url'
+  readonly #byCookie = new Map<string, Server>()
+  #checks: Checks | null = null
+
+  constructor(settings: UpstreamSettings, runtime: Runtime, log: Logger) {
+    const { name, servers, balance: asked, sticky, max_connections: most } = settings
+    // The same client, the same server: that is what the hash does.
+    const balance = sticky === 'client' ? 'hash_client' : asked
+    this.name = name
+    this.#settings = settings
+    this.#log = log
+    this.#key = balance === 'hash_client' ? 'client' : balance === 'hash_url' ? 'url' : 'none'
+    const options = { balance, fall: SERVER_FALL, rise: SERVER_RISE, slow_start: SERVER_SLOW_START, most }
+    this.group = new Group(name, servers.map(serverOf), options, runtime.clock)
+    this.queue = new GroupQueue(this.group, runtime.clock, most === 0 ? 0 : settings.queue, settings.queue_timeout)
+    this.cookie = sticky === 'cookie' ? settings.sticky_cookie : ''
+    for (const server of this.group.servers) this.#byCookie.set(cookieValue(server), server)
+  }
+
+  /** The server for this exchange, or `null`: it has to wait, or there is none. */
+  choose(client: Client, tried: ReadonlySet<Server> | null): Server | null {
+    if (this.#key === 'none' && this.cookie === '') return this.group.choose('', tried)
+    const head = client.record.request!
+    if (this.cookie !== '') {
+      const before = this.#byCookie.get(cookieOf(head, this.cookie))
+      if (before !== undefined && this.group.well(before, tried)) {
+        if (this.group.usable(before, tried)) return before
+        // It is well and has no room: what it knows of this client is worth a wait.
+        if (this.queue.open) return null
+      }
+    }
+    const { client: address } = client.record
+    const url = this.#key === 'url' ? latin1(head.bytes, head.targetStart, head.targetEnd) : ''
+    return this.group.choose(this.#key === 'client' ? address : url, tried)
+  }
+
+  /** The same, waiting where that helps. @throws Failure servers-down, servers-busy */
+  async wait(client: Client, tried: ReadonlySet<Server> | null): Promise<Server> {
+    if (!this.group.full(tried)) throw new Failure('servers-down', this.name)
+    const turn = this.queue.wait(() => this.choose(client, tried))
+    client.race = turn
+    client.wait('connect', 0)
+    try {
+      return await turn.server
+    } finally {
+      client.race = null
+    }
+  }
+
+  /** Set-Cookie for an answer of this server, or '' where the client has it already. */
+  remember(client: Client, server: Server): string {
+    const value = cookieValue(server)
+    return cookieOf(client.record.request!, this.cookie) === value
+      ? ''
+      : `${this.cookie}=${value}; Path=/; HttpOnly; SameSite=Lax`
+  }
+
+  failed(server: Server, why: string): void {
+    if (!this.group.failed(server)) return
+    this.#log.warning('upstream {name}: {server} is left alone for a while: {why}', {
+      name: this.name,
+      server: server.key,
+      why,
+    })
+  }
+
+  /** Begin to check the servers, where that is asked for. */
+  watch(runtime: Runtime, dialler: Dialler, bug: (error: unknown) => void): void {
+    const { check, check_interval: interval, check_path: target } = this.#settings
+    if (check === 'off' || this.#checks !== null) return
+    const preface = prefaceOf(dialler.outgoing)
+    this.#checks = new Checks(runtime, dialler, this.group, { check, interval, target, host: '', preface }, {
+      changed: ({ key: server }, well, why) => {
+        const { name } = this
+        if (well) this.#log.info('upstream {name}: {server} is up', { name, server })
+        else this.#log.warning('upstream {name}: {server} is down: {why}', { name, server, why })
+      },
+      bug,
+    })
+    this.#checks.start()
+  }
+
+  close(): void {
+    this.#checks?.close()
+  }
+}
+
+/** Where this server's connections are. */
+export function originOf(server: Server, origins: Origins): Origin {
+  const { origin } = server
+  if (origin !== null && origin.listed) return origin
+  return server.origin = origins.find(server.host, server.port, false)
+}
+
+/** What names a server without telling where it is. */
+function cookieValue(server: Server): string {
+  return server.seed.toString(16).padStart(8, '0')
+}
+
+function serverOf(text: string): Server {
+  const parts = splitHostPort(text, HTTP_PORT)
+  if (parts === null) throw new Error(`upstream server "${text}" passed validation and is no address`)
+  return new Server(parts.host.toLowerCase(), parts.port)
+}
+
+/** Servers that want a header of the PROXY protocol want it of checks, too. */
+export function prefaceOf({ proxy_protocol }: OutgoingSettings): Uint8Array | null {
+  if (proxy_protocol === 'off') return null
+  const out = new ByteWriter(64)
+  writeProxyHeader(out, proxy_protocol === 'v1' ? 1 : 2, NOBODY, NOBODY)
+  return out.view().slice()
+}
