@@ -44,6 +44,7 @@ export const FAILURES = {
   'destination-refused': row('proxy', 'decide', 403, 'This destination is not allowed.'),
   'local-refused': row('proxy', 'decide', 403, 'This destination is the proxy machine itself, which is not allowed.'),
   'name-refused': row('proxy', 'decide', 403, 'Names without a dot are not allowed.'),
+  'login-needed': row('proxy', 'decide', 407, 'This proxy serves those who log in.'),
   'denied': row('proxy', 'decide', 403, 'The rules of this network do not allow this.'),
   'filter-unavailable': row('proxy', 'decide', 503, 'The filter of this network cannot decide at the moment.'),
   'no-upstream': row('proxy', 'decide', 404, 'No site of that name is served here.'),

@@ -6,6 +6,11 @@
 export const HEAD_SIZE = 65_535
 /** A user or a name in SOCKS 4 and 4a, which end with a NUL: as long as the lengths of version 5 can say. */
 export const SOCKS_TEXT_SIZE = 255
+/** A name or a password of a login (RFC 1929 2). */
+export const LOGIN_TEXT_SIZE = 255
+/** Refused logins that are logged one by one, of each listener, and within which time: an attack must not fill the disk. */
+export const LOGIN_COMPLAINTS = 20
+export const LOGIN_COMPLAINTS_TIME = 60_000
 /** A header of the PROXY protocol, version 2. The largest part of one is a client's certificate, of a few KB. */
 export const PROXY_HEADER_SIZE = 16_384
 /** A request target. RFC 9110 4.1 asks for at least 8000; browsers and Squid go to 8192 and more. */

@@ -143,8 +143,8 @@ export const files: Files = {
   async status(path) {
     const found = await statusOf(path)
     if (found === null) return null
-    const { size, modified, folder, socket } = found
-    return { size, modified, folder, socket }
+    const { size, modified, folder, socket, mode } = found
+    return { size, modified, folder, socket, mode: mode & 0o7777 }
   },
 
   remove: (path) => attempt(async () => (await statusOf(path))?.folder === true ? await rmdir(path) : await rm(path)),

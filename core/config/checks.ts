@@ -81,6 +81,13 @@ function checkIntroductions({ listener }: Settings): Finding[] {
   })
 }
 
+function checkLogins({ listener }: Settings): Finding[] {
+  return listener.flatMap(({ name, mode, users_file }) => {
+    if (users_file === '' || mode === 'socks' || mode === 'forward') return []
+    return [grave(`listener.${name}.users_file`, `mode "${mode}" has no login of its own; remove it`)]
+  })
+}
+
 function checkModes({ listener }: Settings): Finding[] {
   const found: Finding[] = []
   for (const { name, mode, server } of listener) {
@@ -130,5 +137,6 @@ export function check(settings: Settings): Finding[] {
     ...checkDns(settings),
     ...checkFilter(settings),
     ...checkIntroductions(settings),
+    ...checkLogins(settings),
   ]
 }

@@ -106,6 +106,13 @@ const listener = z.strictObject({
     'Who the user is: with "cn" the common name of the client’s certificate, where the header says that the proxy in front ' +
       'has asked for one and found it good. Off, because that proxy may take certificates of anybody.',
   ),
+  users_file: option(
+    kind.path([], true),
+    '',
+    'Modes "socks" and "forward": who may use it, name:password a line ("#" begins a comment), read again at SIGHUP. SOCKS 5 ' +
+      'then needs a login (RFC 1929; SOCKS 4 has none and is refused), HTTP Proxy-Authorization with Basic (RFC 7617). Empty: ' +
+      'whoever comes.',
+  ),
   peek: option(
     kind.flag,
     false,

@@ -42,6 +42,8 @@ export interface ListenerSettings {
   readonly proxy_protocol_from: readonly string[]
   /** `cn`: a client certificate that the proxy in front found good says who the user is. */
   readonly proxy_protocol_user: 'off' | 'cn'
+  /** Names and passwords of who may use it, by SOCKS or Basic; empty: whoever comes. */
+  readonly users_file: string
   /** Look at the ClientHello inside a tunnel, and filter by what it says. */
   readonly peek: boolean
 }

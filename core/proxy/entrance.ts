@@ -37,7 +37,8 @@ function connectTo(host: string, port: number): OwnHead {
 
 /** Serve one SOCKS client: one tunnel, or a refusal. */
 export async function converseSocks(client: Client, recorded: Recorded): Promise<void> {
-  const socks = new SocksServer(false)
+  const { users } = client.listener
+  const socks = new SocksServer(users !== null)
   await converseTunnel(client, recorded, async () => {
     client.wait('request', client.listener.settings.idle_timeout)
     for (;;) {
@@ -52,9 +53,21 @@ export async function converseSocks(client: Client, recorded: Recorded): Promise
           continue
         case 'bad':
           client.answers = { established: NOTHING, refused: () => step.reply }
-          throw new Failure('bad-request', `SOCKS: ${step.why}`)
-        case 'login':
-          throw new Error('a login that was not asked for')
+          if (users === null || !step.login) throw new Failure('bad-request', `SOCKS: ${step.why}`)
+          users.refused(client.record.client, `SOCKS: ${step.why}`)
+          throw new Failure('login-needed', `SOCKS: ${step.why}`)
+        case 'login': {
+          if (users === null) throw new Error('a login that was not asked for')
+          client.user = users.login(step.user, step.password, client.record.client)
+          const reply = socks.admit(client.user !== '')
+          if (client.user === '') {
+            client.answers = { established: NOTHING, refused: () => reply }
+            throw new Failure('login-needed', 'SOCKS: a wrong name or password')
+          }
+          client.outbox.writer.put(reply)
+          await client.outbox.flush()
+          continue
+        }
         case 'request':
           client.answers = answersOf(step.request)
           client.messages.parser.feed(socks.rest())

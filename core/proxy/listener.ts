@@ -9,6 +9,7 @@ import type { Arrival, Newcomer } from './arrival.ts'
 import type { Waits } from './client.ts'
 import type { IcapTag } from './icap_tag.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
+import type { Users } from './users.ts'
 
 /** A connection that somebody made to us, whatever is spoken on it. */
 export interface Connected {
@@ -42,6 +43,8 @@ export class ListenerContext {
   /** Connections whose client is not known yet, and who may say who it is. */
   readonly newcomers = new Set<Newcomer>()
   readonly introducers: readonly Network[]
+  /** Who may use it; `null`: whoever comes. */
+  users: Users | null = null
   /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
   accepted = 0
   refused = 0

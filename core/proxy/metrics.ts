@@ -26,6 +26,11 @@ const metric = (kind: MetricKind, help: string, ...labels: readonly string[]): M
 export const METRICS = {
   'connections_accepted_total': metric('counter', 'Connections of clients that were accepted.', 'listener'),
   'connections_refused_total': metric('counter', 'Connections answered 503, for there were too many.', 'listener'),
+  'logins_refused_total': metric(
+    'counter',
+    'Logins with a wrong name or password, and clients that did not log in where they must.',
+    'listener',
+  ),
   'connections_open': metric('gauge', 'Connections of clients that are open.', 'listener'),
   'connections_waiting': metric('gauge', 'Connections of clients that are open, by what they wait for.', 'waits'),
   'exchanges_total': metric('counter', 'Exchanges that are over: lines of the access log.', 'listener', 'mode'),

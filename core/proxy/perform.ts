@@ -6,6 +6,8 @@ import type { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
 import { relay as moveBody, relayable } from '../flow/relay.ts'
 import { Upload } from '../flow/upload.ts'
+import { parseBasic } from '../http/basic.ts'
+import { FIELD } from '../http/fields.ts'
 import { hasVia, writeRequestHead, writeResponseHead } from '../http/forward.ts'
 import type { Head } from '../http/head.ts'
 import { bindsLogin } from '../http/login.ts'
@@ -24,6 +26,7 @@ import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
 import { destination, waitForServer } from './route.ts'
 import { searchSafely } from './search_safely.ts'
+import type { Users } from './users.ts'
 
 /**
  * Perform the exchange that begins with `head`. What became of it is in the client's record. Never rejects.
@@ -35,6 +38,8 @@ export function perform(client: Client, head: Head): Promise<boolean> {
     if (proxy.methods !== null && !proxy.methods.has(head.method())) throw new Failure('method-refused', head.method())
     const target = parseTarget(head, client.target, client.secure)
     if (client.secure) asHttps(target)
+    const { users } = client.listener
+    if (users !== null && client.answers === null) logIn(client, head, users)
     if (hasVia(head, proxy.name)) throw new Failure('loop')
     if (!head.persistent || client.messages.ended) client.reusable = false
     if (target.form !== 'authority' && answerItself(client, head, target)) return sendAnswer(client)
@@ -43,6 +48,16 @@ export function perform(client: Client, head: Head): Promise<boolean> {
   } catch (error) {
     return refused(client, error)
   }
+}
+
+/** Whose request it is. @throws Failure login-needed */
+function logIn(client: Client, head: Head, users: Users): void {
+  const given = head.get(FIELD['proxy-authorization'])
+  const login = given === undefined ? null : parseBasic(given)
+  client.user = login === null ? '' : users.login(login.name, login.password, client.record.client)
+  client.record.user = client.user
+  // Browsers ask once without, to be told that they must.
+  if (client.user === '') throw new Failure('login-needed', login === null ? '' : 'a wrong name or password')
 }
 
 const NOT_KEPT = Promise.resolve(false)

@@ -26,6 +26,7 @@ const ERROR_TYPES: Readonly<Record<FailureCode, string>> = {
   'destination-refused': 'destination_ip_prohibited',
   'local-refused': 'destination_ip_prohibited',
   'name-refused': 'http_request_denied',
+  'login-needed': 'http_request_denied',
   'denied': 'http_request_denied',
   'filter-unavailable': 'proxy_internal_response',
   'no-upstream': 'destination_not_found',

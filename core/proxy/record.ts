@@ -169,6 +169,7 @@ const POLICY: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'destination-refused',
   'local-refused',
   'name-refused',
+  'login-needed',
   'no-upstream',
   'denied',
 ])

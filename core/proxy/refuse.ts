@@ -12,6 +12,8 @@ import type { ExchangeRecord } from './record.ts'
 
 /** Seconds after which a client that found the proxy full may try again. */
 const RETRY_AFTER = '5'
+/** How to log in (RFC 7617 2.1): the realm is what browsers show. */
+const CHALLENGE = 'Basic realm="proxy", charset="UTF-8"'
 /** Methods a listener of each mode answers to OPTIONS and 405 with, where the configuration names none. */
 const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH'
 
@@ -85,6 +87,7 @@ function writeRefusal(client: Client, failure: Failure): void {
   const { status, fields, body } = explain(proxy, record, failure, client.listener.settings.mode === 'reverse')
   client.answered = true
   outbox.discard()
+  if (failure.code === 'login-needed') fields.push(['Proxy-Authenticate', CHALLENGE])
   if (failure.code === 'method-refused') fields.push(['Allow', allowed(client)])
   writeReply(outbox.writer, {
     status,

@@ -23,6 +23,7 @@ import { loadPages } from './pages.ts'
 import { Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
 import type { Snapshot } from './snapshot.ts'
+import { Users } from './users.ts'
 
 export interface ServerOptions {
   /** Places of this service that are not for clients. */
@@ -80,6 +81,7 @@ export class Server {
       const context = new ListenerContext(one, settings.http.loose_targets)
       context.chain = filters.chainOf(one)
       context.respmod = filters.respmodOf(one)
+      if (one.users_file !== '') context.users = await Users.open(this.#runtime, one.name, one.users_file, speaks)
       if (one.mode === 'icap') context.tag = new IcapTag(settings, one, filters.lists)
       this.#contexts.set(one.name, context)
     }
@@ -149,9 +151,10 @@ export class Server {
     if (this.#filters !== null) await within(this.#runtime.clock, 3 * HELPER_GRACE, this.#filters.finished())
   }
 
-  /** Read again the files that the filter is made of, while traffic goes on. */
+  /** Read again the files of the filter and of the users, while traffic goes on. */
   reload(): void {
     this.#filters?.reload()
+    for (const { users } of this.#contexts.values()) if (users !== null) this.#tasks.add(users.reload())
   }
 
   snapshot(): Snapshot {

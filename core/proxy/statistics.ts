@@ -200,6 +200,7 @@ function methodOf(head: Head): number {
 function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
   const accepted: Record<string, number> = {}
   const refused: Record<string, number> = {}
+  const logins: Record<string, number> = {}
   const open: Record<string, number> = {}
   const received: Record<string, number> = {}
   const sent: Record<string, number> = {}
@@ -216,6 +217,7 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
     }
     accepted[name] = listener.accepted
     refused[name] = listener.refused
+    if (listener.users !== null) logins[name] = listener.users.failed
     open[name] = listener.clients.size
     exchanges[name] = { [mode]: listener.exchanges }
     received[name] = listener.received
@@ -224,6 +226,7 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
   return {
     connections_accepted_total: accepted,
     connections_refused_total: refused,
+    logins_refused_total: logins,
     connections_open: open,
     connections_waiting: waiting,
     exchanges_total: exchanges,

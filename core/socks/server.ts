@@ -25,14 +25,14 @@ export interface SocksRequest {
  * - `reply`: send this, and go on.
  * - `login`: it says who it is; {@link SocksServer.admit} says whether that is so.
  * - `request`: what it is all about; what follows in the bytes is the client's own.
- * - `bad`: it is no SOCKS. `reply` may be empty.
+ * - `bad`: it is no SOCKS, or (`login`) it cannot or will not say who it is. `reply` may be empty.
  */
 export type SocksStep =
   | { readonly kind: 'more' }
   | { readonly kind: 'reply'; readonly bytes: Uint8Array }
   | { readonly kind: 'login'; readonly user: string; readonly password: string }
   | { readonly kind: 'request'; readonly request: SocksRequest }
-  | { readonly kind: 'bad'; readonly why: string; readonly reply: Uint8Array }
+  | { readonly kind: 'bad'; readonly why: string; readonly reply: Uint8Array; readonly login: boolean }
 
 /** Why a request is refused, in words that both versions can say something of. */
 export type SocksRefusal = 'failed' | 'not-allowed' | 'unreachable' | 'no-host' | 'refused' | 'timed-out' | 'command'
@@ -59,7 +59,7 @@ const IPV4 = 1
 const NAME = 3
 const IPV6 = 4
 
-const bad = (why: string, reply: Uint8Array = NOTHING): SocksStep => ({ kind: 'bad', why, reply })
+const bad = (why: string, reply = NOTHING, login = false): SocksStep => ({ kind: 'bad', why, reply, login })
 
 export class SocksServer {
   readonly #login: boolean
@@ -112,7 +112,7 @@ export class SocksServer {
     const size = 2 + bytes[1]
     const method = this.#login ? LOGIN_METHOD : OPEN_METHOD
     if (!bytes.subarray(2, size).includes(method)) {
-      return bad(this.#login ? 'it does not offer to log in' : 'it insists on a login', NO_METHOD)
+      return bad(this.#login ? 'it does not offer to log in' : 'it insists on a login', NO_METHOD, this.#login)
     }
     this.#use(size)
     this.#state = this.#login ? 'login' : 'request'
@@ -148,7 +148,7 @@ export class SocksServer {
   }
 
   #fourth(bytes: Uint8Array): SocksStep {
-    if (this.#login) return bad('version 4 cannot log in', reply4(0x5d))
+    if (this.#login) return bad('version 4 cannot log in', reply4(0x5d), true)
     if (bytes.length < 9) return MORE
     const user = textEnd(bytes, 8)
     if (user < 0) return bytes.length - 8 > SOCKS_TEXT_SIZE ? bad('a user that is too long', reply4(0x5b)) : MORE

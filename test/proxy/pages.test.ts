@@ -322,6 +322,7 @@ describe('languages', () => {
       'destination-refused',
       'local-refused',
       'name-refused',
+      'login-needed',
       'denied',
     ])
     expect(CODES.filter((code) => sorted(code) === 'proxy')).toEqual([

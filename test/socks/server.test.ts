@@ -82,7 +82,42 @@ test.each<[string, Uint8Array, boolean, number[]]>([
   ['a login of another version', bytes(5, 1, 2, 5), true, [1, 1]],
 ])('bad: %s', (_, sent, login, reply) => {
   const [all] = steps([sent], login)
-  expect(all.at(-1)).toEqual({ kind: 'bad', why: expect.stringMatching(/./), reply: Uint8Array.from(reply) })
+  expect(all.at(-1)).toMatchObject({ kind: 'bad', why: expect.stringMatching(/./), reply: Uint8Array.from(reply) })
+})
+
+test('a client that cannot log in, or will not, is told from one that speaks no SOCKS', () => {
+  const login = (...sent: number[]): boolean => {
+    const [[step]] = steps([Uint8Array.from(sent)], true)
+    if (step.kind !== 'bad') throw new Error(step.kind)
+    return step.login
+  }
+  expect([login(4, 1), login(5, 1, 0), login(71)]).toEqual([true, true, false])
+})
+
+test('a login, cut anywhere, of any size, and what follows is kept', () => {
+  for (const [name, password] of [['joe', 'pw'], ['\xff\0', ':'], ['n'.repeat(255), 'p'.repeat(255)]]) {
+    const login = [1, name.length, name, password.length, password]
+    const sent = bytes(5, 2, 0, 2, ...login, 5, 1, 0, 3, 1, 'a', 0, 80, 'GET /')
+    const whole = steps([sent], true)
+    expect(whole).toEqual([
+      [
+        { kind: 'reply', bytes: Uint8Array.of(5, 2) },
+        { kind: 'login', user: name, password },
+        { kind: 'reply', bytes: Uint8Array.of(1, 0) },
+        connect(5, 'a', 80),
+      ],
+      'GET /',
+    ])
+    for (let cut = 0; cut <= sent.length; cut++) {
+      expect(steps([sent.subarray(0, cut), sent.subarray(cut)], true)).toEqual(whole)
+    }
+    expect(steps([...sent].map((byte) => Uint8Array.of(byte)), true)).toEqual(whole)
+  }
+})
+
+test('after a login that is none, nothing is heard any more', () => {
+  const [all] = steps([bytes(5, 1, 2, 1, 1, 'a', 1, 'b', 5, 1, 0, 3, 1, 'a', 0, 80)], true, false)
+  expect(all.at(-1)).toEqual({ kind: 'reply', bytes: Uint8Array.of(1, 1) })
 })
 
 test('answers', () => {

@@ -111,6 +111,7 @@ export const DUTCH: PageLanguage = {
       'Namen zonder punt zijn niet toegestaan.',
       'Gebruik de volledige naam van de site, zoals www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Deze proxy bedient alleen wie zich aanmeldt.', RULES),
     'denied': row(NOT_HERE, 'De regels van dit netwerk staan dit niet toe.', RULES),
     'filter-unavailable': row(
       'Het filter is niet beschikbaar',

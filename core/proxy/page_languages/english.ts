@@ -48,6 +48,7 @@ const WORDS: Readonly<Record<FailureCode, readonly [title: string, advice: strin
   'destination-refused': [NO_ACCESS, RULES],
   'local-refused': [NO_ACCESS, RULES],
   'name-refused': ['This name is not complete', 'Use the full name of the site, such as www.example.com.'],
+  'login-needed': [NOT_HERE, RULES],
   'denied': [NOT_HERE, RULES],
   'filter-unavailable': ['The filter is not available', LATER],
   'no-upstream': ['There is no such site here', NAME],

@@ -111,6 +111,7 @@ export const FRENCH: PageLanguage = {
       'Les noms sans point ne sont pas autorisés.',
       'Utilisez le nom complet du site, comme www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Ce proxy ne sert que les personnes qui s’identifient.', RULES),
     'denied': row(NOT_HERE, 'Les règles de ce réseau ne l’autorisent pas.', RULES),
     'filter-unavailable': row(
       'Le filtre n’est pas disponible',

@@ -117,6 +117,7 @@ export const GERMAN: PageLanguage = {
       'Namen ohne Punkt sind nicht erlaubt.',
       'Verwenden Sie den vollen Namen der Website, etwa www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Dieser Proxy bedient nur, wer sich anmeldet.', RULES),
     'denied': row(NOT_HERE, 'Die Regeln dieses Netzes erlauben das nicht.', RULES),
     'filter-unavailable': row(
       'Der Filter ist nicht verfügbar',

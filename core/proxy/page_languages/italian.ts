@@ -110,6 +110,7 @@ export const ITALIAN: PageLanguage = {
       'I nomi senza punto non sono consentiti.',
       'Usa il nome completo del sito, come www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Questo proxy serve solo chi accede con le proprie credenziali.', RULES),
     'denied': row(NOT_HERE, 'Le regole di questa rete non lo consentono.', RULES),
     'filter-unavailable': row(
       'Il filtro non è disponibile',

@@ -107,6 +107,7 @@ export const POLISH: PageLanguage = {
       'Nazwy bez kropki są niedozwolone.',
       'Użyj pełnej nazwy strony, na przykład www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'To proxy obsługuje tylko tych, którzy się zalogują.', RULES),
     'denied': row(NOT_HERE, 'Reguły tej sieci na to nie pozwalają.', RULES),
     'filter-unavailable': row('Filtr jest niedostępny', 'Filtr tej sieci nie może teraz podjąć decyzji.', LATER),
     'no-upstream': row('Nie ma tu takiej strony', 'Nie jest tu udostępniana strona o tej nazwie.', NAME),

@@ -105,6 +105,7 @@ export const PORTUGUESE: PageLanguage = {
       'Os nomes sem ponto não são permitidos.',
       'Utilize o nome completo do site, como www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Este proxy só atende quem se identifica.', RULES),
     'denied': row(NOT_HERE, 'As regras desta rede não o permitem.', RULES),
     'filter-unavailable': row(
       'O filtro não está disponível',

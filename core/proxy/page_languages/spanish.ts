@@ -112,6 +112,7 @@ export const SPANISH: PageLanguage = {
       'No están permitidos los nombres sin punto.',
       'Utilice el nombre completo del sitio, como www.example.com.',
     ),
+    'login-needed': row(NOT_HERE, 'Este proxy solo atiende a quien se identifica.', RULES),
     'denied': row(NOT_HERE, 'Las reglas de esta red no lo permiten.', RULES),
     'filter-unavailable': row(
       'El filtro no está disponible',
