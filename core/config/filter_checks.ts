@@ -153,6 +153,7 @@ function useless(rule: RuleSettings): string[] {
   if (rule.do !== 'rewrite' && rule.do !== 'permit') {
     for (const name of changes) if (Object.keys(rule[name]).length > 0) found.push(name)
     if (rule.safe_search !== '') found.push('safe_search')
+    if (rule.parent !== '') found.push('parent')
   }
   if (rule.do !== 'respond') {
     for (const name of ['file', 'text', 'type'] as const) if (rule[name] !== '') found.push(name)
@@ -177,7 +178,7 @@ function checkRule(rule: RuleSettings, option: string): Finding[] {
   }
   if (rule.file !== '' && rule.text !== '') found.push(grave(`${option}.text`, 'and file are both given; choose one'))
   const changes = [rule.set, rule.append, rule.cookie, rule.remove].some((one) => Object.keys(one).length > 0)
-  if (rule.do === 'rewrite' && rule.to === '' && !changes && rule.safe_search === '') {
+  if (rule.do === 'rewrite' && rule.to === '' && !changes && rule.safe_search === '' && rule.parent === '') {
     found.push(grave(option, 'rewrites nothing; say what: to, set, append, remove or cookie'))
   }
   if (rule.do === 'permit' && rule.final && changes) {

@@ -145,6 +145,16 @@ export const rule = z.strictObject({
     '',
     'permit, rewrite: instead of what the listener has; empty: that.',
   ),
+  parent: option(
+    kind.classifierOrNone,
+    '',
+    'permit, rewrite: the [parent.NAME] it goes through, or "direct" for none; empty: as outgoing.parent says.',
+  ),
+  or_direct: option(
+    kind.flag,
+    false,
+    'With parent: when none of its servers can be reached, go directly. Off: that is answered with an error.',
+  ),
 })
 
 export const list = z.strictObject({

@@ -13,6 +13,7 @@ import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
 import { LOCALS_CHECK } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
 import type { Pages } from './pages.ts'
+import { Parents } from './parents.ts'
 import { NOT_TAKEN } from './record.ts'
 import { Upstreams } from './route.ts'
 import { Statistics } from './statistics.ts'
@@ -26,6 +27,8 @@ export class Proxy {
   readonly dialler: Dialler
   readonly origins: Origins
   readonly upstreams: Upstreams
+  /** Where requests go through; `null`: nowhere, all goes directly. */
+  readonly parents: Parents | null
   readonly destinations: Destinations
   readonly pages: Pages
   readonly statistics = new Statistics()
@@ -60,6 +63,7 @@ export class Proxy {
     this.dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)
     this.origins = new Origins(this.dialler, this.deadlines, outgoing)
     this.upstreams = new Upstreams(settings.upstream, runtime)
+    this.parents = Parents.of(runtime, settings)
     this.name = http.name
     this.methods = http.methods.length === 0 ? null : new Set(http.methods)
     const via = http.via && !http.transparent ? this.name : ''
@@ -78,6 +82,7 @@ export class Proxy {
       trailers: true,
       maxForwards: -1,
       hostFromTarget: false,
+      authorization: '',
     }
     this.responses = {
       via,
@@ -123,6 +128,7 @@ export class Proxy {
   }
 
   close(): void {
+    this.parents?.close()
     this.upstreams.close()
     this.origins.close()
     this.resolver.close()

@@ -30,6 +30,10 @@ export class RuleBook {
     if (judgement.kind === 'undecided') return NOTHING_SAID
     const { index, rule, decision } = judgement
     if (rule.safe_search !== '') petition.safeSearch = rule.safe_search
+    if (rule.parent !== '') {
+      petition.parent = rule.parent
+      petition.orDirect = rule.or_direct
+    }
     if (decision.kind === 'rewrite') {
       // The operator has said where it goes: from now on only rules about that have a say, and this one no more.
       petition.applied = new Set([...petition.applied ?? [], index, ...this.#elsewhere])

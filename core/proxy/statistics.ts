@@ -154,6 +154,7 @@ export class Statistics {
       ),
       ...this.filters(),
       ...proxy.upstreams.snapshot(),
+      ...proxy.parents?.snapshot(),
       filter_categories_total: Object.fromEntries(this.#categories),
       failures_total: counted(this.#failures),
       origin_received_bytes_total: origins.received,

@@ -1,0 +1,167 @@
+/** Through a parent: which of its servers, and from there to the origin. */
+
+import { family } from '../bytes/address.ts'
+import { latin1 } from '../bytes/ascii.ts'
+import { Failure, type FailureCode } from '../failure.ts'
+import type { Server } from '../flow/group.ts'
+import type { Origin, OriginConnection } from '../flow/origins.ts'
+import { connectThrough, type Parent, ParentAnswer } from '../flow/parent.ts'
+import type { Target } from '../http/target.ts'
+import { captured } from './capture.ts'
+import type { Client } from './client.ts'
+import type { Way } from './parents.ts'
+import { reach, reachInstead } from './reach.ts'
+
+/** What says that a server of a parent is not well: it was not reached, or not made sense of. */
+const UNREACHED: ReadonlySet<string> = new Set<FailureCode>([
+  'name-not-found',
+  'name-no-address',
+  'name-failed',
+  'name-timeout',
+  'connect-refused',
+  'connect-unreachable',
+  'connect-failed',
+  'connect-timeout',
+  'origin-left',
+  'bad-response',
+  'response-head-too-large',
+])
+
+/** How a request goes; `null`: directly. */
+export function wayOf(client: Client): Way | null {
+  const { parents } = client.proxy
+  return parents === null ? null : parents.wayOf(client)
+}
+
+/**
+ * What a request is for, when it goes through a parent: a server of that, where it can be asked as a proxy, or else its origin.
+ * What is refused without a look-up is refused here, for the parent does the look-ups. `judged` false: the operator has
+ * written where it goes.
+ * @throws Failure of the phase decide
+ */
+export function routeThrough(client: Client, { parent, orDirect }: Way, target: Target, judged = true): Origin {
+  const { origins, destinations, settings } = client.proxy
+  const dial = client.petition?.dial ?? null
+  const host = dial === null ? target.host : dial.host
+  const port = dial === null || dial.port === 0 ? target.port : dial.port
+  if (judged) {
+    if (family(host) !== null) {
+      const refusal = destinations.refuses(host, port)
+      if (refusal !== null) throw new Failure(refusal, host)
+    } else if (settings.dns.fqdn_only && !host.includes('.')) {
+      throw new Failure('name-refused', `"${host}" has no dot`)
+    }
+  }
+  if (parent.type === 'http' && target.form !== 'authority' && dial === null) {
+    const server = parent.group.choose(keyOf(client, parent), null)
+    if (server !== null) return origins.findProxy(parent, server)
+    if (!orDirect) throw nobody(parent)
+  }
+  return origins.findThrough(host, port, judged, parent)
+}
+
+/**
+ * A new connection through the parent of `origin`: to the server chosen already, else to one of the others, one after
+ * another, within connect_timeout. Where none can be reached, and the way says so, a direct one.
+ * @throws Failure as {@link reach}, parent-refused, parent-login
+ */
+export async function reachThrough(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
+  const { proxy } = client
+  const parent = origin.via!
+  const { group } = parent
+  const until = proxy.clock.now() + proxy.settings.outgoing.connect_timeout
+  const tried = new Set<Server>()
+  const key = keyOf(client, parent)
+  let server = origin.proxy ?? group.choose(key, tried)
+  let last = nobody(parent)
+  while (server !== null) {
+    tried.add(server)
+    const left = until - proxy.clock.now()
+    // One that does not answer leaves time for the next.
+    const share = left / Math.max(1, group.servers.length - tried.size + 1)
+    try {
+      const to = origin.proxy === null ? origin : proxy.origins.findProxy(parent, server)
+      const connection = await reachBy(client, parent, server, to, target.form === 'authority', Math.max(1, share))
+      group.succeeded(server)
+      return connection
+    } catch (error) {
+      if (client.late !== null) throw client.late
+      if (!(error instanceof Failure)) throw error
+      const words = `parent ${parent.name} (${server.key}): ${error.detail === '' ? error.words : error.detail}`
+      if (error instanceof ParentAnswer) {
+        group.succeeded(server)
+        throw new Failure(error.code, words)
+      }
+      if (error.code === 'parent-login') proxy.parents!.refusedLogin(parent, server, error.detail)
+      else if (UNREACHED.has(error.code)) proxy.parents!.failed(parent, server, error.detail)
+      else if (error.code !== 'parent-refused') throw error
+      last = new Failure(error.code, words)
+    }
+    if (proxy.clock.now() >= until) break
+    server = group.choose(key, tried)
+  }
+  const way = wayOf(client)
+  if (way !== null && way.orDirect && UNREACHED.has(last.code)) return reachDirectly(client, origin, target)
+  throw last
+}
+
+/** One server of the parent, and through it the origin, within `ms`. */
+async function reachBy(
+  client: Client,
+  parent: Parent,
+  server: Server,
+  origin: Origin,
+  tunnel: boolean,
+  ms: number,
+): Promise<OriginConnection> {
+  const { proxy } = client
+  let late = false
+  const undo = proxy.clock.after(ms, () => {
+    late = true
+    if (client.race !== null) client.race.cancel(new Failure('connect-timeout', 'no connection in time'))
+    else client.connection?.socket.abort()
+  })
+  try {
+    const connection = await reach(client, origin, parent.placeOf(server), server)
+    if (origin.proxy !== null) return connection
+    client.wait('connect', 0)
+    await connectThrough(connection, parent, origin.host, origin.port, { via: proxy.requests.via })
+    // Never to be taken for an answer (RFC 9112 9.2).
+    if (!tunnel && connection.messages.parser.buffered) throw new ParentAnswer('bad-response', 'bytes before a request')
+    return connection
+  } catch (error) {
+    client.release(false)
+    if (late && client.late === null) throw new Failure('connect-timeout', 'no answer in time')
+    throw error
+  } finally {
+    undo()
+  }
+}
+
+function reachDirectly(client: Client, through: Origin, target: Target): Promise<OriginConnection> {
+  const { origins } = client.proxy
+  const dial = client.petition?.dial ?? null
+  // A server of the parent was chosen in the place of an origin, which is judged; another origin knows whether it is.
+  const guarded = through.proxy !== null || through.guarded
+  if (dial === null) {
+    const to = captured(client, target)
+    return reach(
+      client,
+      origins.find(to === null ? target.host : to.address, to === null ? target.port : to.port, guarded),
+    )
+  }
+  return reachInstead(client, origins.find(dial.host, dial.port || target.port, guarded), dial, target)
+}
+
+/** What is hashed to find a server, where that is how it is found. */
+function keyOf({ record }: Client, { group }: Parent): string {
+  const { balance } = group.options
+  if (balance === 'hash_client') return record.client
+  if (balance !== 'hash_url' || record.request === null) return ''
+  const { bytes, targetStart, targetEnd } = record.request
+  return latin1(bytes, targetStart, targetEnd)
+}
+
+function nobody({ name }: Parent): Failure {
+  return new Failure('connect-failed', `parent ${name}: none of its servers can be reached`)
+}
