@@ -86,15 +86,20 @@ export class Space {
     // Names of interfaces have 15 characters at most, and are unique in a namespace only: these are everywhere.
     const wire = ++count
     const ends = [`v${process.pid}a${wire}`, `v${process.pid}b${wire}`] as const
+    const sides = [this, other] as const
     ip('link', 'add', ends[0], 'netns', this.name, 'type', 'veth', 'peer', 'name', ends[1], 'netns', other.name)
-    for (const [side, space] of [this, other].entries()) {
+    for (const [side, space] of sides.entries()) {
       const end = ends[side]!
       // There is nobody to contradict: no second's wait for it (RFC 4862 section 5.4), link-local addresses included.
       space.sysctl(`net.ipv6.conf.${end}.accept_dad`, 0)
       if (v6 === undefined) space.sysctl(`net.ipv6.conf.${end}.disable_ipv6`, 1)
+      space.ip('link', 'set', end, 'address', hardwareAddress(wire, side), 'up')
       if (v4 !== undefined) space.ip('addr', 'add', v4[side]!, 'dev', end)
-      if (v6 !== undefined) space.ip('addr', 'add', v6[side]!, 'dev', end, 'nodad')
-      space.ip('link', 'set', end, 'up')
+      if (v6 === undefined) continue
+      space.ip('addr', 'add', v6[side]!, 'dev', end, 'nodad')
+      // The first question who has an address is lost on a wire that is new, and asked again after a second.
+      const [peer] = v6[1 - side]!.split('/')
+      space.ip('neigh', 'add', peer!, 'lladdr', hardwareAddress(wire, 1 - side), 'dev', end, 'nud', 'permanent')
     }
     return ends
   }
@@ -112,7 +117,7 @@ export class Space {
 
   /** ip(8) here. The family follows from the addresses, or is among the words (`-6`). @throws what it said */
   ip(...words: string[]): string {
-    const sixth = words.some((word) => word.includes(':'))
+    const sixth = words.some((word) => word.includes(':') && !words.includes('link'))
     return ip('-n', this.name, ...(sixth ? ['-6'] : []), ...words)
   }
 
@@ -175,6 +180,10 @@ export class Space {
 }
 
 const ECHO = new URL('./helpers/echo_origin.mjs', import.meta.url).pathname
+
+/** Of an end of a wire: one that is locally administered. */
+const hardwareAddress = (wire: number, side: number): string =>
+  ['02', ...[wire >> 8, wire & 0xff, side, 0, 0].map((byte) => byte.toString(16).padStart(2, '0'))].join(':')
 
 function killed(pid: number): void {
   try {
