@@ -267,6 +267,11 @@ export const PAGE_TEMPLATE_SIZE = 1_048_576
 /** Characters of a URL, a host or a detail shown on a page: what a person may read. A longer one is cut. */
 export const PAGE_VALUE_SIZE = 500
 
+// Captured connections
+
+/** The mark of packets that TPROXY hands over, and the table of routes for them ("ex"): one number that nothing else has. */
+export const CAPTURE_MARK = 0x6578
+
 // Service
 
 /** How often logs are written out when little is logged, milliseconds. */

@@ -15,6 +15,7 @@ Usage:
   exaproxy config reference                                 print all options, as Markdown
   exaproxy rules test URL [--client IP] [...]               say which rule would decide about a request, and why
   exaproxy rules list                                       print the rules: number, name, what they do, where they are
+  exaproxy nft [--ip] [--config FILE] [--set ...]...        print the nftables rules (the routes) that capture needs
   exaproxy version
   exaproxy help
 
@@ -23,6 +24,7 @@ Options:
                             ${PLACES.join(', ')}; else defaults
   -s, --set OPTION=VALUE    set an option, as --set listener.http.address=127.0.0.1:3128; may be repeated
       --diff                only what differs from the defaults
+      --ip                  of exaproxy nft: the commands that make the routes for TPROXY
   -h, --help                this text
   -V, --version             the version and the runtime
 

@@ -12,11 +12,12 @@ import { EXIT } from '../exit_codes.ts'
 import { type Appender, type Runtime, SystemFailure } from '../runtime.ts'
 import { serve } from '../service/supervisor.ts'
 import { HELP } from './help.ts'
+import { NftFailure, printNft } from './nft.ts'
 import { parseArgs } from './parse_args.ts'
 import { listRules, type Question, RulesFailure, RulesUsage, testRules } from './rules.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly string[] = ['config', 'rules', 'version', 'help']
+const COMMANDS: readonly string[] = ['config', 'rules', 'nft', 'version', 'help']
 const CONFIG_COMMANDS: readonly string[] = ['check', 'schema', 'reference']
 const RULES_COMMANDS: readonly string[] = ['test', 'list']
 /** Of `exaproxy rules test`, with a value. */
@@ -43,6 +44,7 @@ interface Asked {
   readonly config: string | undefined
   readonly sets: readonly string[]
   readonly diff: boolean
+  readonly ip: boolean
   /** What `exaproxy rules test` asks about, but for its URL. */
   readonly question: Omit<Question, 'url'>
 }
@@ -52,7 +54,7 @@ function readArguments(args: readonly string[]): Asked {
   const found = parseArgs(args, {
     string: ['config', 'set', 'header', 'address', ...QUESTIONS, '_'],
     collect: ['set', 'header', 'address'],
-    boolean: ['help', 'version', 'diff', 'ech'],
+    boolean: ['help', 'version', 'diff', 'ip', 'ech'],
     alias: { config: 'c', set: 's', help: 'h', version: 'V' },
     unknown: (arg, key) => {
       if (key === undefined) return true
@@ -65,7 +67,7 @@ function readArguments(args: readonly string[]): Asked {
   const { header: headers, address: addresses, ech } = found
   const { client = '', user = '', method = '', listener = '', time = '', sni = '' } = found
   const question = { client, user, method, listener, time, sni, ech, headers, addresses }
-  const asked = { words, config, sets: found.set, diff: found.diff, question }
+  const asked = { words, config, sets: found.set, diff: found.diff, ip: found.ip, question }
   if (found.help) return { ...asked, command: 'help' }
   if (found.version) return { ...asked, command: 'version' }
   const [stranger] = strangers
@@ -79,6 +81,7 @@ function readArguments(args: readonly string[]): Asked {
     throw usage(`there is no command ${JSON.stringify(command)}${didYouMean(command, COMMANDS)}`)
   }
   if (found.diff && command !== 'config') throw usage('--diff belongs to exaproxy config')
+  if (found.ip && command !== 'nft') throw usage('--ip belongs to exaproxy nft')
   const given = [client, user, method, listener, time, sni, ...headers, ...addresses].some((value) => value !== '')
   if ((given || ech) && !(command === 'rules' && words[0] === 'test')) {
     throw usage(`${RULES_OPTIONS.join(', ')} belong to exaproxy rules test`)
@@ -106,6 +109,8 @@ class Program {
         return await this.#config(asked)
       case 'rules':
         return await this.#rules(asked)
+      case 'nft':
+        return await this.#nft(asked)
       default:
         return await this.#serve(this.#runtime, (await this.#load(asked)).settings, VERSION)
     }
@@ -154,6 +159,17 @@ class Program {
       if (error instanceof RulesUsage) throw usage(error.message)
       if (!(error instanceof RulesFailure)) throw error
       throw new Refusal(error.denied ? EXIT.no_permission : EXIT.no_input, error.message)
+    }
+  }
+
+  async #nft(asked: Asked): Promise<number> {
+    if (asked.words.length > 0) throw usage('there are too many arguments')
+    const { settings } = await this.#load(asked)
+    try {
+      return await this.#print(printNft(settings, asked.ip))
+    } catch (error) {
+      if (!(error instanceof NftFailure)) throw error
+      throw new Refusal(EXIT.configuration, error.message)
     }
   }
 

@@ -1,6 +1,7 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
 import { canonical, parseEndpoint } from '../bytes/address.ts'
+import { capturedPorts } from './capture_rules.ts'
 import { checkFilter } from './filter_checks.ts'
 import { type Finding, grave, warning } from './finding.ts'
 import { ADMIN_ADDRESS, type ListenerSettings, type Settings } from './settings.ts'
@@ -90,15 +91,66 @@ function checkLogins({ listener }: Settings): Finding[] {
 
 function checkModes({ listener }: Settings): Finding[] {
   const found: Finding[] = []
-  for (const { name, mode, server } of listener) {
-    if (mode === 'passthrough' && server === '') {
-      found.push(grave(`listener.${name}.server`, 'is missing; it says where all connections go, as "192.0.2.1:25"'))
+  for (const { name, mode, server, capture } of listener) {
+    if (mode === 'passthrough' && server === '' && capture === 'none') {
+      const words =
+        'is missing; it says where all connections go, as "192.0.2.1:25" (or set capture, for where they were going)'
+      found.push(grave(`listener.${name}.server`, words))
     }
     if (mode !== 'passthrough' && server !== '') {
       found.push(warning(`listener.${name}.server`, `is of no use to mode "${mode}"; it is for "passthrough"`))
     }
   }
   return found
+}
+
+const CAPTURING = ['transparent', 'tls', 'passthrough']
+
+function checkCaptures({ listener, outgoing }: Settings): Finding[] {
+  const found: Finding[] = []
+  const owners = new Map<string, string>()
+  for (const one of listener) {
+    const { name, mode, capture, capture_ports, capture_from, capture_interface, server, address } = one
+    if (capture === 'none') {
+      const idle = capture_ports.length + capture_from.length > 0 ? 'capture_ports and capture_from are' : ''
+      if (idle !== '') found.push(warning(`listener.${name}.capture`, `is "none", so that ${idle} of no use`))
+      continue
+    }
+    if (!CAPTURING.includes(mode)) {
+      const words = `is of no use to mode "${mode}"; it is for "transparent", "tls" and "passthrough"`
+      found.push(grave(`listener.${name}.capture`, words))
+      continue
+    }
+    if (mode === 'passthrough' && server !== '') {
+      found.push(warning(`listener.${name}.capture`, 'is of no use beside server, which says where all connections go'))
+    }
+    const places = address.map((text) => parseEndpoint(text))
+    if (places.some((place) => place?.family === 'unix')) {
+      found.push(grave(`listener.${name}.address`, 'the kernel brings no connections to a unix socket; give a port'))
+    } else if (capture === 'redirect' && places.every((place) => place !== null && isLoopback(place.address))) {
+      const words =
+        'REDIRECT leads to the address of the interface that connections come in by; listen on that, or on 0.0.0.0'
+      found.push(warning(`listener.${name}.address`, words))
+    }
+    const who = `${capture_interface} ${[...capture_from].sort().join(' ')}`
+    for (const { first, last } of capturedPorts(one)) {
+      const key = `${first}-${last} ${who}`
+      const owner = owners.get(key)
+      if (owner === undefined) owners.set(key, name)
+      else found.push(grave(`listener.${name}.capture_ports`, `${first} is captured by listener.${owner} already`))
+    }
+  }
+  const named = listener.some(({ capture, proxy_protocol }) => capture !== 'none' || proxy_protocol === 'require')
+  if (outgoing.spoof && !named) {
+    const words =
+      'is of no use: it is for listeners with capture, or with proxy_protocol = "require", and there is none'
+    found.push(warning('outgoing.spoof', words))
+  }
+  return found
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1'
 }
 
 function checkOutgoing({ outgoing }: Settings): Finding[] {
@@ -133,6 +185,9 @@ export function check(settings: Settings): Finding[] {
     ...checkAdmin(settings),
     ...checkUpstreams(settings),
     ...checkModes(settings),
+    ...checkCaptures(settings),
+    ...checkIntroductions(settings),
+    ...checkLogins(settings),
     ...checkOutgoing(settings),
     ...checkDns(settings),
     ...checkFilter(settings),

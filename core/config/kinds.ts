@@ -446,6 +446,12 @@ const matching = (form: string, example: string, rule: RegExp, change = asIs) =>
 export const method = matching('a method', '"GET"', TOKEN)
 export const protocol = matching('the name of a protocol', '"websocket"', PROTOCOL, (text) => text.toLowerCase())
 export const pseudonym = matching('a name without spaces, or empty', '"exaproxy"', RECEIVED_BY)
+/** Linux's names have 15 bytes at most; a quote or a space would be a part of the rule it stands in. */
+export const interfaceOrNone = matching(
+  'the name of a network interface, or empty',
+  '"eth0"',
+  /^[A-Za-z0-9._:@*+-]{0,15}$/,
+)
 export const contact = matching('one line of text, an e-mail address or a URL', '"help@example.org"', ONE_LINE)
 /** A name as that of a table: letters, digits, "-" and "_". */
 export const cookieName = matching('the name of a cookie', '"server"', TOKEN)

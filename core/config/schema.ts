@@ -39,6 +39,22 @@ const listener = z.strictObject({
     'How connections come here that were meant for others: "tproxy" and "redirect" by those targets of nftables, "inherited" ' +
       'on sockets that systemd opened (Transparent=yes). "none": they do not, and go where the client says.',
   ),
+  capture_ports: option(
+    kind.list(kind.ports, 'a list of ports', '[80, "8000-8999"]'),
+    [],
+    'The ports whose connections exaproxy nft has the kernel bring here. An empty list: 80 for mode "transparent" and 443 ' +
+      'for "tls"; "passthrough" has to say.',
+  ),
+  capture_from: option(
+    kind.list(kind.network, 'a list of networks', '["192.0.2.0/24"]'),
+    [],
+    'The clients whose connections those are. An empty list: all that are routed through this machine.',
+  ),
+  capture_interface: option(
+    kind.interfaceOrNone,
+    '',
+    'The network interface that they come in by; empty: any.',
+  ),
   connections: option(
     kind.count(0, MOST),
     32_768,
@@ -262,6 +278,12 @@ const outgoing = z.strictObject({
     'off',
     'Begin each connection to an origin with a header of the PROXY protocol, which says who the client is. Only for origins ' +
       'that expect it: such a connection serves no other client.',
+  ),
+  spoof: option(
+    kind.flag,
+    false,
+    'Connect to origins from the address of the client, for clients that were captured or that a PROXY header names. Needs ' +
+      'the epoll engine, CAP_NET_ADMIN, and routes by which the answers come back here; such a connection serves no other client.',
   ),
   allow_local: option(
     kind.list(kind.pattern, 'a list of addresses and ports', '["127.0.0.1:*"]'),

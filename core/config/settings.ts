@@ -24,6 +24,10 @@ export interface ListenerSettings {
   readonly connections: number
   /** How connections come that were meant for others: by TPROXY, by REDIRECT, on sockets of who started us; `none`: they do not. */
   readonly capture: 'none' | 'tproxy' | 'redirect' | 'inherited'
+  /** What `exaproxy nft` has the kernel bring here. Empty: the ports of the mode; any client; any interface. */
+  readonly capture_ports: readonly PortRange[]
+  readonly capture_from: readonly string[]
+  readonly capture_interface: string
   /** Connections of one client address, 0: no limit. */
   readonly connections_per_client: number
   readonly head_timeout: number
@@ -218,6 +222,8 @@ export interface OutgoingSettings {
   readonly deny: readonly string[]
   /** Each connection begins with a header of the PROXY protocol, of this version. */
   readonly proxy_protocol: 'off' | 'v1' | 'v2'
+  /** Connections for captured clients come from the client's address. */
+  readonly spoof: boolean
   /** Exceptions to the refusal of this machine's own addresses (and to nothing else). */
   readonly allow_local: readonly AddressPattern[]
 }

@@ -1,7 +1,7 @@
 /** Connections to origins: made, kept while they may be of use, and given to one exchange at a time. */
 
 import { HttpParser } from '../http/parser.ts'
-import type { Socket } from '../runtime.ts'
+import type { Endpoint, Socket } from '../runtime.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
 import { Messages } from './messages.ts'
@@ -140,8 +140,8 @@ export class Origins {
   }
 
   /** Begin to connect. Hand the socket to {@link connection}. @see Dialler.reach for the failures. */
-  reach(origin: Origin, timings: DialTimings): Race {
-    return this.#dialler.reach(origin, timings)
+  reach(origin: Destination, timings: DialTimings, spoof: Endpoint | null = null): Race {
+    return this.#dialler.reach(origin, timings, spoof)
   }
 
   /** It was looked for and not connected to: nothing remembers it when nothing uses it. */

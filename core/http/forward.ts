@@ -121,6 +121,12 @@ const IN_RESPONSE = treatments([
 
 const list = new List()
 
+/** What an HTTP/1.0 client left out, where it is known from elsewhere. */
+function authorityOf({ host, port }: Target): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === 80 ? name : `${name}:${port}`
+}
+
 /** Write the request line, the fields and the empty line. */
 export function writeRequestHead(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
   const { bytes, at, ids, cut, count } = head
@@ -132,6 +138,7 @@ export function writeRequestHead(out: ByteWriter, head: Head, target: Target, ho
   out.put(HTTP11)
   if (how.hostFromTarget || head.find(FIELD.host) < 0) {
     out.text('Host: ')
+    if (target.authorityStart === target.authorityEnd) out.text(authorityOf(target))
     // Without a port that was written empty: `h:` is `h`.
     out.put(bytes, target.authorityStart, target.portStart === target.portEnd ? target.hostEnd : target.authorityEnd)
     out.text('\r\n')

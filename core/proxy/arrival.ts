@@ -6,6 +6,7 @@ import type { Timed } from '../flow/deadlines.ts'
 import { machineWords } from '../flow/machine_words.ts'
 import { parseProxyHeader, type ProxyHeader } from '../haproxy/header.ts'
 import type { Endpoint, Socket } from '../runtime.ts'
+import type { Capture } from './capture.ts'
 import type { ListenerContext } from './listener.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -27,6 +28,8 @@ export interface Arrival {
   /** The client, and where it connected to. */
   readonly peer: Endpoint
   readonly local: Endpoint
+  /** Where it was going when it was captured on its way; `null`: nowhere but here. */
+  readonly destination: Endpoint | null
   /** What the client has sent already; lent until the next pull. */
   readonly rest: Uint8Array
   /** What the proxy in front calls the connection, latin1; empty: it does not. */
@@ -41,9 +44,10 @@ export interface Arrival {
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
-export function arrived(socket: Socket): Arrival {
+export function arrived(socket: Socket, capture: Capture | null = null): Arrival {
   const { peer, local } = socket
-  return { socket, peer, local, rest: NOTHING, uniqueId: '', tls: null, secure: false, user: '' }
+  const destination = capture === null ? null : capture.destination(socket, null)
+  return { socket, peer, local, destination, rest: NOTHING, uniqueId: '', tls: null, secure: false, user: '' }
 }
 
 /** Why no PROXY header is taken from there, or ''. A unix-domain socket is its folder's to guard. */
@@ -100,6 +104,27 @@ export class Newcomer implements Timed {
     this.socket.close()
   }
 
+  async #arrive(): Promise<Arrival | string> {
+    const { door, capture, introducers, settings } = this.#listener
+    let arrival: Arrival | string
+    if (settings.proxy_protocol === 'off') arrival = arrived(this.socket, capture)
+    else arrival = mayIntroduce(this.socket.peer, introducers) || await this.#read()
+    return door === null || typeof arrival === 'string' ? arrival : this.#enter(door, arrival)
+  }
+
+  async #enter(door: TlsDoor, arrival: Arrival): Promise<Arrival | string> {
+    this.#overdue = 'the TLS handshake was not done in time'
+    const entered = await door.enter(this.socket, arrival.rest)
+    if (typeof entered === 'string') return entered
+    const { socket, serverName } = entered
+    const { version, cipher, name } = socket.tls
+    // What is no good was refused.
+    const verified = name !== ''
+    const tls: ArrivalTls = { version, cipher, serverName, clientName: name, verified }
+    const user = verified && USER.test(name) ? name : arrival.user
+    return { ...arrival, socket, rest: NOTHING, tls, secure: true, user }
+  }
+
   async #read(): Promise<Arrival | string> {
     let kept: ByteWriter | null = null
     for (;;) {
@@ -126,7 +151,9 @@ export class Newcomer implements Timed {
     const user = this.#listener.settings.proxy_protocol_user === 'cn' ? userOf(header) : ''
     const peer = source ?? socket.peer
     const local = destination ?? socket.local
-    return { socket, peer, local, rest, uniqueId, tls: tlsOf(header), secure: tls !== null, user }
+    const { capture } = this.#listener
+    const going = capture === null ? null : capture.destination(socket, destination)
+    return { socket, peer, local, destination: going, rest, uniqueId, tls: tlsOf(header), secure: tls !== null, user }
   }
 }
 

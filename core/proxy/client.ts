@@ -12,7 +12,7 @@ import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
 import { newTarget, type Target } from '../http/target.ts'
 import { LINGER_TIME } from '../limits.ts'
-import type { Socket } from '../runtime.ts'
+import type { Endpoint, Socket } from '../runtime.ts'
 import { type Arrival, arrived } from './arrival.ts'
 import type { TunnelAnswers } from './entrance.ts'
 import { addressOf, type Connected, type ListenerContext } from './listener.ts'
@@ -59,6 +59,13 @@ export const WAITS = [
 const SERVER_FAULTS: ReadonlySet<string> = new Set<FailureCode>(['origin-left', 'response-timeout', 'bad-response'])
 
 function nothing(): void {}
+
+/** Where connections to origins come from in the place of a client that we stand in the way of. */
+function spoofed({ peer }: Arrival, { settings }: ListenerContext, { settings: { outgoing } }: Proxy): Endpoint | null {
+  if (!outgoing.spoof || peer.family === 'unix') return null
+  const known = settings.capture !== 'none' || settings.proxy_protocol === 'require'
+  return known ? { family: peer.family, address: peer.address, port: 0 } : null
+}
 
 export class Client implements Timed, Connected {
   readonly proxy: Proxy
@@ -108,6 +115,10 @@ export class Client implements Timed, Connected {
   petition: Petition | null = null
   /** What is looked at of its first bytes inside a tunnel, while it is. */
   peek: Peek | null = null
+  /** The ClientHello it began with, of mode "tls". */
+  hello: Peek | null = null
+  /** The address its connections to origins come from: its own; `null`: one of this machine. */
+  readonly spoofs: Endpoint | null
   upload: Upload | null = null
   /** Settles when the upload has come to its end, good or bad. */
   uploading: Promise<void> | null = null
@@ -130,7 +141,9 @@ export class Client implements Timed, Connected {
     this.outbox = new Outbox(socket, 'client-left')
     this.user = arrival.user
     this.secure = arrival.secure && listener.settings.mode === 'reverse'
+    this.spoofs = spoofed(arrival, listener, proxy)
     this.record.client = addressOf(arrival)
+    this.record.destination = arrival.destination
     this.record.uniqueId = arrival.uniqueId
     this.record.tls = arrival.tls
     this.record.secure = this.secure
@@ -363,7 +376,7 @@ export class Client implements Timed, Connected {
       this.bound = null
       if (this.proxy.origins.unbind(bound)) return bound
     }
-    return this.proxy.origins.take(origin)
+    return this.spoofs === null ? this.proxy.origins.take(origin) : null
   }
 
   #bind(connection: OriginConnection): void {

@@ -27,8 +27,8 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
   record.firstByte = proxy.clock.now() - client.began
   outbox.writer.put(client.answers === null ? ESTABLISHED : client.answers.established)
   await opened(client, 200)
-  let peek: Peek | null = null
-  if (client.petition !== null && client.listener.settings.peek) {
+  let peek = client.hello
+  if (peek === null && client.petition !== null && client.listener.settings.peek) {
     peek = new Peek(client)
     await peek.look()
     client.wait('decide', 0)

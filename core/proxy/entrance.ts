@@ -1,5 +1,5 @@
 /**
- * Tunnels of clients that do not speak HTTP to us: SOCKS, and whatever comes to a listener of mode "passthrough". Each is
+ * Tunnels of clients that do not speak HTTP to us: SOCKS, TLS, and whatever comes to a listener of mode "passthrough". Each is
  * made a CONNECT, so that it is decided about, connected and logged as one; only the answers are others.
  */
 
@@ -12,6 +12,7 @@ import type { SocksRefusal, SocksRequest } from '../socks/server.ts'
 import { socksEstablished, socksRefused, SocksServer } from '../socks/server.ts'
 import type { Client } from './client.ts'
 import { linger, type Recorded, refuseUnread } from './connection.ts'
+import { INTERNAL_ERROR, Peek, REFUSED_NAME } from './peek.ts'
 import { perform } from './perform.ts'
 
 /** What a client that speaks no HTTP is answered. */
@@ -23,6 +24,14 @@ export interface TunnelAnswers {
 const NOTHING: Uint8Array = new Uint8Array(0)
 /** There are no words: the end of the connection has to say it. */
 export const SILENT: TunnelAnswers = { established: NOTHING, refused: () => NOTHING }
+
+/** HTTPS's own port, for who was not captured on the way to another. */
+const TLS_PORT = 443
+/** What a TLS client is told: it knows alerts, and no pages. */
+const ALERTS: TunnelAnswers = {
+  established: NOTHING,
+  refused: ({ when }) => when === 'connect' || when === 'exchange' ? INTERNAL_ERROR : REFUSED_NAME,
+}
 
 /** Letters, digits and what else stands in names of hosts: what is none must not become a part of a head. */
 const NAME = /^[A-Za-z0-9._-]{1,255}$/
@@ -82,9 +91,34 @@ export async function converseSocks(client: Client, recorded: Recorded): Promise
 export async function conversePassthrough(client: Client, recorded: Recorded): Promise<void> {
   await converseTunnel(client, recorded, () => {
     const { server } = client.listener.settings
+    const { destination } = client.arrival
+    if (destination !== null) return Promise.resolve(connectTo(destination.address, destination.port))
+    if (server === '') throw new Failure('bad-target', 'it was not captured, and there is no server')
     const parts = splitHostPort(server)
     if (parts === null) throw new Error(`server "${server}" passed validation and is no address`)
     return Promise.resolve(connectTo(parts.host, parts.port))
+  })
+}
+
+/** Serve one TLS client by the name that it asks for; nothing is decrypted. */
+export async function converseTls(client: Client, recorded: Recorded): Promise<void> {
+  await converseTunnel(client, recorded, async () => {
+    const hello = new Peek(client)
+    await hello.greeting()
+    const { facts } = hello
+    if (!facts.tls && !hello.tooLarge) {
+      if (hello.size === 0) return null
+      throw new Failure('bad-request', 'it does not begin with a ClientHello')
+    }
+    client.answers = ALERTS
+    if (hello.tooLarge) throw new Failure('denied', 'the ClientHello is too large')
+    client.hello = hello
+    const { destination } = client.arrival
+    const port = destination === null ? TLS_PORT : destination.port
+    // An address in the place of a name is none (RFC 6066 3).
+    if (facts.sni !== '') return connectTo(facts.sni, port)
+    if (destination !== null) return connectTo(destination.address, port)
+    throw new Failure('bad-host', 'the ClientHello names no server')
   })
 }
 

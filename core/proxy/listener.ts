@@ -6,6 +6,7 @@ import type { Chain } from './chain.ts'
 import type { TunnelTotals } from '../flow/tunnel.ts'
 import { type Network, parseNetwork } from '../bytes/address.ts'
 import type { Arrival, Newcomer } from './arrival.ts'
+import type { Capture } from './capture.ts'
 import type { Waits } from './client.ts'
 import type { IcapTag } from './icap_tag.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
@@ -39,6 +40,10 @@ export class ListenerContext {
   respmod: ResponseAdapter | null = null
   /** The ISTag of an ICAP service; `null`: it is none. */
   tag: IcapTag | null = null
+  /** Where the TLS of its clients ends; `null`: they have none. */
+  door: TlsDoor | null = null
+  /** Says where its connections were going; `null`: nowhere but here. */
+  capture: Capture | null = null
   readonly clients = new Set<Connected>()
   /** Connections whose client is not known yet, and who may say who it is. */
   readonly newcomers = new Set<Newcomer>()

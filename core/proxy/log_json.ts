@@ -1,5 +1,6 @@
 /** The access log as JSON, one object a line. */
 
+import { formatEndpoint } from '../bytes/address.ts'
 import { DOT, QUOTE, toBytes } from '../bytes/ascii.ts'
 import { isoSecond } from '../bytes/calendar.ts'
 import { json, jsonText, threeDigits } from '../bytes/escape.ts'
@@ -50,6 +51,8 @@ const BEFORE = {
   id: toBytes(',"id":'),
   uniqueId: toBytes(',"unique_id":'),
   tls: toBytes(',"tls":'),
+  destination: toBytes(',"destination":'),
+  agrees: toBytes(',"destination_agrees":'),
   end: toBytes('}\n'),
 }
 const TLS = {
@@ -147,6 +150,10 @@ export function writeJson(out: ByteWriter, record: ExchangeRecord, strip: boolea
   out.put(BEFORE.tls)
   if (record.tls === null) out.put(NULL)
   else writeTls(out, record.tls)
+  out.put(BEFORE.destination)
+  jsonText(out, record.destination === null ? '' : formatEndpoint(record.destination))
+  out.put(BEFORE.agrees)
+  out.put(record.agrees === null ? NULL : record.agrees ? TRUE : FALSE)
   out.put(BEFORE.end)
 }
 

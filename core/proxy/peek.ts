@@ -22,6 +22,9 @@ type Pulled = IteratorResult<Uint8Array, void>
  */
 export const REFUSED_NAME: Uint8Array = toBytes('\x15\x03\x01\x00\x02\x02\x70')
 
+/** A fatal alert, internal_error: nothing is wrong with the name, but the server cannot be reached. Browsers try it again. */
+export const INTERNAL_ERROR: Uint8Array = toBytes('\x15\x03\x01\x00\x02\x02\x50')
+
 export class Peek {
   readonly #client: Client
   readonly #messages: Messages
@@ -76,6 +79,32 @@ export class Peek {
     }
   }
 
+  /**
+   * The same of a client that is to speak first: until the end of a ClientHello, the first byte that none has, or its end.
+   * @throws Failure client-left, head-timeout
+   */
+  async greeting(): Promise<void> {
+    const client = this.#client
+    const { idle_timeout, head_timeout } = client.listener.settings
+    try {
+      const first = this.#messages.parser.rest()
+      if (first.length === 0) client.wait('request', idle_timeout)
+      else client.wait('head', head_timeout)
+      let more = this.#take(first)
+      while (more === 'more') {
+        more = await this.#read()
+        if (client.late !== null) throw client.late
+      }
+    } catch (error) {
+      throw client.late ?? new Failure('client-left', machineWords(error))
+    }
+  }
+
+  /** How many bytes have come. */
+  get size(): number {
+    return this.#kept.length
+  }
+
   /** The deadline was missed. */
   expired(): void {
     if (this.#kept.length === 0) {
@@ -127,7 +156,10 @@ export class Peek {
       return 'done'
     }
     const { value } = pulled
-    if (this.#kept.length === 0 && client.waits === 'hello') client.wait('hello', PEEK_TIME)
+    if (this.#kept.length === 0) {
+      if (client.waits === 'hello') client.wait('hello', PEEK_TIME)
+      else if (client.waits === 'request') client.wait('head', client.listener.settings.head_timeout)
+    }
     this.#messages.received += value.length
     this.#pulled += value.length
     return this.#take(value)

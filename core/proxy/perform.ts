@@ -16,6 +16,7 @@ import { asHttps, parseTarget, type Target } from '../http/target.ts'
 import { INTERIM_COUNT } from '../limits.ts'
 import { SystemFailure } from '../runtime.ts'
 import { answerItself } from './answer.ts'
+import { aim } from './capture.ts'
 import { ClientCarrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
@@ -38,6 +39,8 @@ export function perform(client: Client, head: Head): Promise<boolean> {
     if (proxy.methods !== null && !proxy.methods.has(head.method())) throw new Failure('method-refused', head.method())
     const target = parseTarget(head, client.target, client.secure)
     if (client.secure) asHttps(target)
+    const { destination } = client.arrival
+    if (destination !== null) aim(client, target, destination)
     const { users } = client.listener
     if (users !== null && client.answers === null) logIn(client, head, users)
     if (hasVia(head, proxy.name)) throw new Failure('loop')
@@ -78,6 +81,10 @@ function goOn(client: Client, head: Head, target: Target): Promise<boolean> {
 /** Ask the chain of the listener, and do what it says. @throws Failure */
 function decide(client: Client, head: Head, target: Target, chain: Chain): Promise<boolean> {
   const petition = client.petition = new Petition(client.petitioner(), head, target)
+  petition.tls = client.hello === null ? null : client.hello.facts
+  const { destination } = client.arrival
+  // Where it goes is known: what the name is elsewhere says nothing of that.
+  if (destination !== null) petition.addresses = [destination.address]
   if (chain.adapts && head.framing !== 'none') petition.carrier = new ClientCarrier(client, head)
   const said = chain.decide(petition)
   if (!(said instanceof Promise)) return decided(client, petition, said)

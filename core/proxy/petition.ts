@@ -179,14 +179,17 @@ export class Petition implements Subject {
     this.#own?.release()
     this.#own = own
     const before = this.url
+    const { host, port } = this.target
+    // The host that was not written in what came before is not written in this either.
+    if (target.host === '') target.host = host
     this.head = own.head
     this.target = target
     this.#url = ''
     this.#path = null
-    if (this.url !== before) {
-      this.rewritten = true
-      this.addresses = null
-    }
+    if (this.url !== before) this.rewritten = true
+    // Of a captured client it need not be the one that was written.
+    else target.port = port
+    if (target.host !== host) this.addresses = null
   }
 
   /** It is given up. */
@@ -214,11 +217,18 @@ export class Petition implements Subject {
 
 const QUESTION = 0x3f
 
+function authorityOf({ host, port }: Target): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === 80 ? name : `${name}:${port}`
+}
+
 /** The URL asked for: an absolute URI, or `host:port` for CONNECT. Written as it came; of the Host where it came apart. */
 export function urlOf(head: Head, target: Target): string {
   const { bytes } = head
   if (target.form === 'absolute' || target.form === 'authority') return head.target()
-  const authority = latin1(bytes, target.authorityStart, target.authorityEnd)
+  const written = latin1(bytes, target.authorityStart, target.authorityEnd)
+  // An HTTP/1.0 client need not say the host, and where it was going may be known all the same.
+  const authority = written === '' && target.host !== '' ? authorityOf(target) : written
   if (target.form === 'asterisk') return `${target.scheme}://${authority}`
   return `${target.scheme}://${authority}${bytes[target.pathStart] === SLASH ? '' : '/'}${head.target()}`
 }

@@ -16,7 +16,7 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
   const { proxy, record } = client
   client.wait('connect', 0)
   const timings = proxy.timings()
-  const race = proxy.origins.reach(origin, timings)
+  const race = proxy.origins.reach(place, timings, client.spoofs)
   client.race = race
   let socket: Socket
   try {
@@ -44,6 +44,8 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     // It speaks for this client, and for nobody else.
     connection.login = true
   }
+  // It comes from this client's address.
+  if (client.spoofs !== null) connection.login = true
   client.use(connection)
   return connection
 }

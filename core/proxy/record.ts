@@ -25,6 +25,10 @@ export class ExchangeRecord {
   started = 0
   /** The address of the client; empty on a unix-domain socket. */
   client = ''
+  /** Where it was going when it was captured; `null`: it was not. */
+  destination: Endpoint | null = null
+  /** Whether the host it asked for has that address; `null`: that is not known. */
+  agrees: boolean | null = null
   /** The name of the listener the client came through. */
   listener = ''
   /** What the proxy in front calls the connection; empty: nothing. */
@@ -103,6 +107,7 @@ export class ExchangeRecord {
     this.started = started
     this.user = ''
     this.id = ''
+    this.agrees = null
     this.request = null
     this.url = ''
     this.response = null

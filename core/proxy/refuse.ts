@@ -84,7 +84,7 @@ function writeRefusal(client: Client, failure: Failure): void {
   const head = record.request
   const close = ends(failure, head) || !client.reusable || client.messages.ended
   if (close) client.reusable = false
-  const { status, fields, body } = explain(proxy, record, failure, client.listener.settings.mode === 'reverse')
+  const { status, fields, body } = explain(proxy, record, failure, client.listener.settings.mode !== 'forward')
   client.answered = true
   outbox.discard()
   if (failure.code === 'login-needed') fields.push(['Proxy-Authenticate', CHALLENGE])

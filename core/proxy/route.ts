@@ -6,6 +6,7 @@ import type { Dialler } from '../flow/dial.ts'
 import type { Server } from '../flow/group.ts'
 import type { Origin, Origins } from '../flow/origins.ts'
 import type { Target } from '../http/target.ts'
+import { captured } from './capture.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
@@ -44,6 +45,16 @@ export class Upstreams {
       }
     }
     return this.#default
+  }
+
+  /** Read the files that TLS to the servers is made of. @throws StartFailure */
+  async open(): Promise<void> {
+    for (const { tls } of this.#all) await tls?.open()
+  }
+
+  /** Read them again. */
+  async reload(): Promise<void> {
+    for (const { tls } of this.#all) await tls?.reload()
   }
 
   /** Begin to check the servers, where that is asked for. `bug` is told of what is thrown and is no failure. */
@@ -96,7 +107,13 @@ export function route(client: Client, target: Target): Origin | null {
     client.serve(server)
     return originOf(server, origins)
   }
-  if (target.form !== 'absolute') throw new Failure('not-a-proxy-request')
+  const way = wayOf(client)
+  const to = way === null ? captured(client, target) : null
+  if (to !== null) return remembered(client, origins, to.address, to.port, true)
+  // A client that was not captured, or is led elsewhere, asks a host by its name.
+  const named = client.listener.settings.mode === 'transparent' && target.host !== ''
+  if (target.form !== 'absolute' && !named) throw new Failure('not-a-proxy-request')
+  if (way !== null) return routeThrough(client, way, target)
   return remembered(client, origins, target.host, target.port, true)
 }
 
@@ -115,12 +132,18 @@ export function routeConnect(client: Client, target: Target): Origin {
   const { mode } = client.listener.settings
   if (mode === 'reverse') throw new Failure('method-refused', 'CONNECT')
   // The operator wrote where it goes.
-  if (mode === 'passthrough' && client.petition?.rewritten !== true) {
+  if (mode === 'passthrough' && client.arrival.destination === null && client.petition?.rewritten !== true) {
+    if (way !== null) return routeThrough(client, way, target, client.petition?.dial != null)
     return client.petition?.dial
       ? instead(client, client.petition.dial, target)
       : origins.find(target.host, target.port, false)
   }
-  if (!permitted(settings.outgoing.connect_ports, target.port)) {
+  const led = way !== null || (client.petition !== null && client.petition.dial !== null)
+  const to = led ? null : captured(client, target)
+  if (to !== null) return origins.find(to.address, to.port, true)
+  // Which ports of captured clients come here, the operator has said to the kernel.
+  const asked = mode !== 'tls' && client.arrival.destination === null
+  if (asked && !permitted(settings.outgoing.connect_ports, target.port)) {
     throw new Failure('port-refused', `port ${target.port}`)
   }
   const dial = client.petition?.dial ?? null

@@ -4,26 +4,29 @@ import type { Settings } from '../config/settings.ts'
 import { formatEndpoint } from '../bytes/address.ts'
 import { Tasks } from '../flow/tasks.ts'
 import { within } from '../flow/within.ts'
+import { EXIT } from '../exit_codes.ts'
 import { CUT_WAIT, HELPER_GRACE } from '../limits.ts'
 import type { Endpoint, Listener, Runtime, Socket } from '../runtime.ts'
 import type { AccessLog } from './access_log.ts'
 import { Client } from './client.ts'
 import { type Arrival, arrived, Newcomer } from './arrival.ts'
+import { Capture, captures } from './capture.ts'
 import { converse, turnAway } from './connection.ts'
 import { logger } from './diagnostics.ts'
-import { conversePassthrough, converseSocks, SILENT } from './entrance.ts'
+import { conversePassthrough, converseSocks, converseTls, SILENT } from './entrance.ts'
 import { Filters } from './filters.ts'
 import { IcapPeer } from './icap_peer.ts'
 import { serveIcap, turnAwayIcap } from './icap_server.ts'
 import { IcapTag } from './icap_tag.ts'
 import { ListenerContext } from './listener.ts'
-import { listenAt, type Place } from './listening.ts'
+import { Inherited, listenAt, type Place } from './listening.ts'
 import { strangers, tryOutgoing } from './outgoing_trial.ts'
 import { loadPages } from './pages.ts'
 import { Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
 import type { Snapshot } from './snapshot.ts'
 import { Users } from './users.ts'
+import { StartFailure } from './start_failure.ts'
 
 export interface ServerOptions {
   /** Places of this service that are not for clients. */
@@ -80,27 +83,38 @@ export class Server {
     for (const one of settings.listener) {
       const context = new ListenerContext(one, settings.http.loose_targets)
       context.chain = filters.chainOf(one)
+      if (captures(one)) context.capture = new Capture(one.capture, (at, port) => proxy.destinations.listens(at, port))
       context.respmod = filters.respmodOf(one)
       if (one.users_file !== '') context.users = await Users.open(this.#runtime, one.name, one.users_file, speaks)
       if (one.mode === 'icap') context.tag = new IcapTag(settings, one, filters.lists)
       this.#contexts.set(one.name, context)
     }
+    this.#checkCapture(speaks)
     const found: Place[] = []
-    for (const { listener: name, at } of places) {
+    const inherited = new Inherited(this.#runtime)
+    for (const { listener: name, at, ...kind } of places) {
       const context = this.#contexts.get(name)
       // Told to stop meanwhile.
       if (context === undefined || this.#draining) continue
       const reusePort = shares && at.family !== 'unix'
-      const { backlog } = context.settings
-      const listener = await listenAt(this.#runtime, `listener ${name}`, at, { backlog, reusePort })
+      const { backlog, capture } = context.settings
+      const who = `listener ${name}`
+      const listener = kind.inherited === true
+        ? await inherited.take(who, at, { backlog })
+        : await listenAt(this.#runtime, who, at, { backlog, reusePort, transparent: capture === 'tproxy' })
       if (this.#draining) {
         listener.close()
         break
       }
       this.#listeners.push(listener)
       reserve(proxy, listener.at)
-      found.push({ listener: name, at: listener.at })
+      found.push({ listener: name, at: listener.at, ...kind })
       this.#tasks.run(listener, (socket) => this.#welcome(proxy, context, socket))
+    }
+    for (const at of inherited.release()) {
+      if (speaks) {
+        this.#log.warning('nothing listens on {address}, which was left to it', { address: formatEndpoint(at) })
+      }
     }
     if (!this.#draining) proxy.upstreams.watch(this.#runtime, proxy.dialler, (error) => void proxy.bug(error))
     return found
@@ -162,9 +176,30 @@ export class Server {
     return proxy === null ? {} : proxy.statistics.snapshot(proxy, [...this.#contexts.values()])
   }
 
+  /** What this machine cannot do of what is asked for. @throws StartFailure */
+  #checkCapture(speaks: boolean): void {
+    const { engine } = this.#runtime
+    if (engine === 'epoll') return
+    const { outgoing, listener } = this.#settings
+    if (outgoing.spoof) {
+      const words =
+        'outgoing.spoof: the addresses of clients can be taken by the epoll engine alone (Deno, Bun or the ' +
+        'executable, on Linux)'
+      throw new StartFailure(EXIT.unavailable, words)
+    }
+    for (const { name, capture } of speaks ? listener : []) {
+      if (capture !== 'redirect') continue
+      const words =
+        'listener {name}: where clients were going is not known without the epoll engine; they go where the name ' +
+        'leads that they ask for'
+      this.#log.warning(words, { name })
+    }
+  }
+
   #welcome(proxy: Proxy, context: ListenerContext, socket: Socket): void {
-    if (context.settings.proxy_protocol === 'off') this.#letIn(proxy, context, arrived(socket))
-    else this.#tasks.add(this.#introduce(proxy, context, new Newcomer(proxy, context, socket)))
+    if (context.settings.proxy_protocol === 'off' && context.door === null) {
+      this.#letIn(proxy, context, arrived(socket, context.capture))
+    } else this.#tasks.add(this.#introduce(proxy, context, new Newcomer(proxy, context, socket)))
   }
 
   async #introduce(proxy: Proxy, context: ListenerContext, newcomer: Newcomer): Promise<void> {
@@ -192,14 +227,25 @@ export class Server {
     const client = new Client(proxy, context, socket, arrival)
     const full = context.admit(client)
     const { mode } = context.settings
-    if (mode === 'socks' || mode === 'passthrough') client.answers = SILENT
-    const serve = mode === 'socks' ? converseSocks : mode === 'passthrough' ? conversePassthrough : converse
+    const serve = SERVING[mode]
+    if (serve !== converse) client.answers = SILENT
     this.#tasks.add(full === '' ? serve(client, this.#record) : turnAway(client, full, this.#record))
   }
 
   #bug(error: unknown): void {
     this.#log.error('a bug, please report it: {error}', { error })
   }
+}
+
+/** Who serves the clients of each mode; ICAP's are no clients of ours. */
+const SERVING = {
+  forward: converse,
+  reverse: converse,
+  transparent: converse,
+  tls: converseTls,
+  socks: converseSocks,
+  passthrough: conversePassthrough,
+  icap: converse,
 }
 
 /** A place of this service: a request for it would come round, or reach what is not for clients. */

@@ -37,6 +37,24 @@ export function cannotListen(who: string, at: Endpoint, error: unknown): Error {
   }
 }
 
+/** The same of a listener that takes connections to any address (TPROXY). */
+export function cannotCapture(who: string, at: Endpoint, error: unknown): Error {
+  if (!(error instanceof SystemFailure)) return error as Error
+  const where = `${who} cannot take what TPROXY brings to ${formatEndpoint(at)}`
+  switch (error.code) {
+    case 'unsupported':
+      return new StartFailure(
+        EXIT.unavailable,
+        `${where}: that needs the epoll engine (Deno, Bun or the executable, on Linux); or set capture = "inherited" and ` +
+          `start it by a socket unit of systemd with Transparent=yes; or capture = "redirect"`,
+      )
+    case 'denied':
+      return new StartFailure(EXIT.no_permission, `${where}: permission denied; grant CAP_NET_ADMIN`)
+    default:
+      return cannotListen(who, at, error)
+  }
+}
+
 /** The same for the path of a unix socket. */
 function cannotMake(where: string, error: SystemFailure): StartFailure {
   switch (error.code) {

@@ -25,7 +25,7 @@ export async function probe(runtime: Runtime, places: readonly Place[], shared: 
   }
   try {
     for (const place of places) {
-      if (place.at.family === 'unix') {
+      if (place.at.family === 'unix' || place.inherited === true) {
         found.push(place)
         continue
       }

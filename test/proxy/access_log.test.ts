@@ -267,6 +267,8 @@ describe('writeJson()', () => {
       listener: 'a"b',
       uniqueId: 'AC:1',
       tls: { version: 'TLSv1.3', cipher: 'TLS_AES', serverName: 'a.b', clientName: '', verified: false },
+      destination: { family: 4, address: '192.0.2.9', port: 80 },
+      agrees: false,
     })
     expect(JSON.parse(lineOf(writeJson, record, false))).toEqual({
       time: '2026-11-24T17:15:55.046Z',
@@ -307,6 +309,8 @@ describe('writeJson()', () => {
         client_name: null,
         client_verified: false,
       },
+      destination: '192.0.2.9:80',
+      destination_agrees: false,
     })
   })
 
@@ -336,6 +340,8 @@ describe('writeJson()', () => {
       total_ms: 0,
       unique_id: null,
       tls: null,
+      destination: null,
+      destination_agrees: null,
     })
   })
 

@@ -1,0 +1,191 @@
+/** Captured connections on a router between a client and a server, by the rules that the program itself prints. */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import process from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Network, networkLacking, type Space } from './network.ts'
+import { newFolder } from './peers.ts'
+import { PROGRAM, Program } from './program.ts'
+import { until } from './waiting.ts'
+
+const missing = networkLacking('nft', 'curl', 'nginx', 'openssl')
+/** Node has no way to the system calls: there the portable engine carries the bytes. */
+const epoll = ['deno', 'bun', 'exe'].includes(PROGRAM) && process.env.EXAPROXY_TEST_ENGINE !== 'portable'
+
+const SERVER = ['10.2.0.2', 'fd02::2'] as const
+const both = (port: number) => [`0.0.0.0:${port}`, `[::]:${port}`]
+const here = (port: number) => [`127.0.0.1:${port}`, `[::1]:${port}`]
+
+const REDIRECTED = {
+  red: { mode: 'transparent', capture: 'redirect', capture_ports: [81], address: both(3131) },
+  redtls: { mode: 'tls', capture: 'redirect', capture_ports: [444], address: both(3132) },
+}
+const PROXIED = {
+  web: { mode: 'transparent', capture: 'tproxy', address: here(3129), capture_from: ['10.1.0.0/24', 'fd01::/64'] },
+  tls: { mode: 'tls', capture: 'tproxy', address: here(3130) },
+  raw: { mode: 'passthrough', capture: 'tproxy', capture_ports: ['8000-8001'], address: both(3133) },
+}
+const RULES = [
+  { host: ['bad.test'], do: 'deny', reason: 'by name' },
+  { host: ['led.test'], do: 'intercept', to: '10.2.0.2:82' },
+]
+
+function configuration(folder: string, listener: Record<string, object>, spoof = false) {
+  const hosts = join(folder, 'hosts')
+  writeFileSync(hosts, `${SERVER.map((address) => `${address} site.test bad.test\n`).join('')}10.2.0.99 liar.test\n`)
+  return { listener, outgoing: { spoof }, dns: { hosts_file: hosts }, rule: RULES } as never
+}
+
+/** What `exaproxy nft` prints for it. */
+async function printed(table: never, ...words: string[]): Promise<string> {
+  const program = Program.run(table, { arguments: ['nft', ...words] })
+  const { code } = await program.exited
+  if (code !== 0) throw new Error(program.diagnostics)
+  return `${program.output.join('\n')}\n`
+}
+
+/** nginx in a namespace; it answers each request with whom it saw. */
+async function nginx(space: Space, folder: string): Promise<void> {
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=site.test', '-addext']
+      .concat(['subjectAltName=DNS:site.test,DNS:bad.test,DNS:liar.test'])
+      .concat(['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')]),
+    { stdio: 'ignore' },
+  )
+  mkdirSync(join(folder, 'www'))
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
+  const listen = [80, 81, 82, 8000].map((port) => `listen ${port}; listen [::]:${port};`)
+    .concat([443, 444].map((port) => `listen ${port} ssl; listen [::]:${port} ssl;`)).join(' ')
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; events { }
+    http {
+      access_log off; ${temporary}
+      server {
+        ${listen}
+        ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;
+        location / { return 200 "$remote_addr $http_host $server_addr $server_port $ssl_server_name"; }
+      }
+    }`,
+  )
+  space.spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
+  const probe = ['-c', 'exec 3<>/dev/tcp/127.0.0.1/444']
+  await until(async () => (await space.run('bash', probe)).code === 0, 'nginx')
+}
+
+describe.skipIf(missing !== '')(`captured${missing}`, () => {
+  const folder = newFolder()
+  let network: Network
+  let client: Space
+  let router: Space
+  let server: Space
+
+  beforeAll(async () => {
+    network = Network.make()
+    client = network.space('client')
+    router = network.space('router')
+    server = network.space('server')
+    client.join(router, { v4: ['10.1.0.2/24', '10.1.0.1/24'], v6: ['fd01::2/64', 'fd01::1/64'] })
+    router.join(server, { v4: ['10.2.0.1/24', '10.2.0.2/24'], v6: ['fd02::1/64', 'fd02::2/64'] })
+    router.forward()
+    for (const gateway of ['10.1.0.1', 'fd01::1']) client.route(gateway)
+    for (const gateway of ['10.2.0.1', 'fd02::1']) server.route(gateway)
+    await nginx(server, folder)
+  })
+  afterAll(() => network.close())
+
+  /** What nginx says it saw, or the exit code of curl and what it says. */
+  async function fetch(url: string, at: string, ...words: string[]): Promise<string> {
+    const { host } = new URL(url)
+    const name = host.replace(/:\d+$/, '')
+    const port = new URL(url).port || (url.startsWith('https:') ? '443' : '80')
+    const resolve = ['--resolve', `${name}:${port}:${at.includes(':') ? `[${at}]` : at}`]
+    const common = ['-sS', '--max-time', '5', '--cacert', join(folder, 'cert.pem'), ...resolve]
+    const { code, output, errors } = await client.run('curl', [...common, ...words, url])
+    return code === 0 ? String(output) : `${code}: ${errors}`
+  }
+
+  async function start(listener: Record<string, object>, spoof = false): Promise<Program> {
+    const table = configuration(folder, listener, spoof)
+    const [rules, routes] = await Promise.all([printed(table), printed(table, '--ip')])
+    router.nft(rules)
+    const { code, errors } = await router.run('sh', ['-c', routes])
+    if (code !== 0) throw new Error(errors)
+    return await Program.start(table, { within: router.prefix })
+  }
+
+  test.skipIf(!epoll)('TPROXY and REDIRECT, both families, HTTP and TLS', async () => {
+    await using program = await start({ ...PROXIED, ...REDIRECTED })
+    for (const at of SERVER) {
+      const own = at.includes(':') ? 'fd02::1' : '10.2.0.1'
+      const results = await Promise.all([
+        fetch('http://site.test/', at),
+        fetch('http://site.test:81/', at),
+        fetch('https://site.test/', at),
+        fetch('https://site.test:444/', at),
+        fetch('http://site.test:8000/', at),
+        // The client's own names lead nowhere but where it was going.
+        fetch('http://liar.test/', at),
+        fetch('https://liar.test/', at),
+      ])
+      expect(results).toEqual([
+        `${own} site.test ${at} 80 `,
+        `${own} site.test:81 ${at} 81 `,
+        `${own} site.test ${at} 443 site.test`,
+        `${own} site.test:444 ${at} 444 site.test`,
+        `${own} site.test:8000 ${at} 8000 `,
+        `${own} liar.test ${at} 80 `,
+        `${own} liar.test ${at} 443 liar.test`,
+      ])
+      expect(await fetch('http://bad.test/', at, '-o', '/dev/null', '-w', '%{http_code}')).toBe('403')
+      expect(await fetch('https://bad.test/', at)).toMatch(/^35: .*unrecognized name/s)
+      expect(await fetch('http://led.test/', at)).toBe('10.2.0.1 led.test 10.2.0.2 82 ')
+    }
+    const lines = (await program.accessLog(20)).map((line) =>
+      `${line.listener} ${line.client} ${line.destination} ${line.destination_agrees}`
+    )
+    expect(lines.filter((line) => line.includes('10.2.0.2')).slice(0, 7).sort()).toEqual([
+      'raw 10.1.0.2 10.2.0.2:8000 true',
+      'red 10.1.0.2 10.2.0.2:81 true',
+      'redtls 10.1.0.2 10.2.0.2:444 true',
+      'tls 10.1.0.2 10.2.0.2:443 false',
+      'tls 10.1.0.2 10.2.0.2:443 true',
+      'web 10.1.0.2 10.2.0.2:80 false',
+      'web 10.1.0.2 10.2.0.2:80 true',
+    ])
+    // Nothing listens behind it: the client hears of it in its own language.
+    expect(await fetch('http://site.test/', '10.2.0.9', '-o', '/dev/null', '-w', '%{http_code}')).toMatch(/^50[24]$/)
+  })
+
+  test.skipIf(!epoll)('origins see the clients themselves', async () => {
+    await using _ = await start({ ...PROXIED, ...REDIRECTED }, true)
+    for (const at of SERVER) {
+      const theirs = at.includes(':') ? 'fd01::2' : '10.1.0.2'
+      expect(await fetch('http://site.test/', at)).toBe(`${theirs} site.test ${at} 80 `)
+      expect(await fetch('http://site.test:81/', at)).toBe(`${theirs} site.test:81 ${at} 81 `)
+      expect(await fetch('https://site.test/', at)).toBe(`${theirs} site.test ${at} 443 site.test`)
+    }
+  })
+
+  test.skipIf(epoll)('without the epoll engine REDIRECT goes by the name, and says so', async () => {
+    await using program = await start(REDIRECTED)
+    for (const at of SERVER) {
+      expect(await fetch('http://site.test:81/', at)).toMatch(/ site.test:81 \S+ 81 $/)
+      expect(await fetch('https://bad.test:444/', at)).toMatch(/^35: .*unrecognized name/s)
+    }
+    expect(program.diagnostics).toMatch(/listener red: .*without the epoll engine/)
+  })
+
+  test.skipIf(epoll)('without the epoll engine TPROXY and spoofing do not start, and say what to do', async () => {
+    const proxied = Program.run(configuration(folder, PROXIED), { within: router.prefix })
+    const spoofing = Program.run(configuration(folder, REDIRECTED, true), { within: router.prefix })
+    expect((await proxied.exited).code).toBe(69)
+    expect(proxied.diagnostics).toContain('capture = "inherited"')
+    expect((await spoofing.exited).code).toBe(69)
+    expect(spoofing.diagnostics).toContain('outgoing.spoof')
+  })
+})
