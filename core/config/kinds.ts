@@ -279,9 +279,10 @@ export function server(port: number) {
 function isOrigin(text: string): string | null {
   const split = splitHostPort(text)
   if (split === null || split.port === 0) return null
+  const address = canonical(split.host)
+  const kind = family(address)
+  if (kind !== null) return kind === 6 ? `[${address}]:${split.port}` : `${address}:${split.port}`
   const host = split.host.toLowerCase()
-  const kind = family(host)
-  if (kind !== null) return kind === 6 ? `[${canonical(host)}]:${split.port}` : `${canonical(host)}:${split.port}`
   return HOST.test(host) && !looksLikeAddress(host) ? `${host}:${split.port}` : null
 }
 

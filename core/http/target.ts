@@ -230,7 +230,8 @@ function isKnown(bytes: Uint8Array, from: number, to: number, known: Uint8Array)
 function sixth(bytes: Uint8Array, from: number, to: number, bad: FailureCode): string {
   const text = latin1(bytes, from, to)
   const address = text.includes(':') ? parseAddress(text) : null
-  if (address === null || address.zone !== '') throw new Failure(bad, 'what is in brackets is no IPv6 address')
+  if (address === null) throw new Failure(bad, 'what is in brackets is no IPv6 address')
+  if (address.zone !== '') throw new Failure(bad, 'an address with a zone (RFC 6874) means nothing to another machine')
   return formatAddress(address)
 }
 

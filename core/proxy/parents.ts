@@ -198,5 +198,5 @@ function authorityOf(url: string): string {
 function serverOf(text: string): Server {
   const parts = splitHostPort(text)
   if (parts === null) throw new Error(`parent server "${text}" passed validation and is no address`)
-  return new Server(parts.host.toLowerCase(), parts.port)
+  return new Server(parts.host, parts.port)
 }

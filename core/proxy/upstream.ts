@@ -134,7 +134,7 @@ function cookieValue(server: Server): string {
 function serverOf(text: string): Server {
   const parts = splitHostPort(text, HTTP_PORT)
   if (parts === null) throw new Error(`upstream server "${text}" passed validation and is no address`)
-  return new Server(parts.host.toLowerCase(), parts.port)
+  return new Server(parts.host, parts.port)
 }
 
 /** Servers that want a header of the PROXY protocol want it of checks, too. */
