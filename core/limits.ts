@@ -13,6 +13,8 @@ export const LOGIN_COMPLAINTS = 20
 export const LOGIN_COMPLAINTS_TIME = 60_000
 /** A header of the PROXY protocol, version 2. The largest part of one is a client's certificate, of a few KB. */
 export const PROXY_HEADER_SIZE = 16_384
+/** A host name in such a header, as we hand it on: no name is longer, and whoever reads it may have room for no more. */
+export const PROXY_AUTHORITY_SIZE = 255
 /** A request target. RFC 9110 4.1 asks for at least 8000; browsers and Squid go to 8192 and more. */
 export const TARGET_SIZE = 32_768
 /** Fields of one head. Browsers send 20, Apache accepts 100; the rest is abuse. */

@@ -3,6 +3,7 @@
 import { addressOf, formatAddress, parseAddress } from '../bytes/address.ts'
 import { toBytes } from '../bytes/ascii.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
+import { PROXY_AUTHORITY_SIZE } from '../limits.ts'
 import type { Endpoint } from '../runtime.ts'
 import { TLV } from './header.ts'
 
@@ -45,7 +46,8 @@ export function writeProxyHeader(
   const size = from.bytes.length
   out.byte(0x21)
   out.byte(size === 4 ? 0x11 : 0x21)
-  const name = encoder.encode(authority)
+  const given = encoder.encode(authority)
+  const name = given.length > PROXY_AUTHORITY_SIZE ? NO_BYTES : given
   uint16(out, 2 * size + 4 + tlvSize(name.length) + tlvSize(uniqueId.length))
   out.put(from.bytes)
   out.put(to.bytes)
@@ -56,6 +58,7 @@ export function writeProxyHeader(
 }
 
 const NOTHING: ProxyTold = { authority: '', uniqueId: '' }
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 const encoder = new TextEncoder()
 
 const tlvSize = (size: number): number => size === 0 ? 0 : 3 + size

@@ -24,6 +24,8 @@ const TARGETS: Readonly<Record<string, () => Promise<{ default: FuzzTarget }>>> 
   http: () => import('./http.ts'),
   icap: () => import('./icap.ts'),
   llhttp: () => import('./llhttp.ts'),
+  proxy: () => import('./proxy.ts'),
+  socks: () => import('./socks.ts'),
   socks_client: () => import('./socks_client.ts'),
   tls: () => import('./tls.ts'),
 }
