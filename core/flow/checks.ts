@@ -113,6 +113,7 @@ export class Checks {
     })
     try {
       socket = await race.socket
+      if (late || this.#closed) return 'no connection in time'
       if (this.#options.check === 'tcp') return ''
       return await this.#get(server, socket)
     } catch (error) {

@@ -107,8 +107,6 @@ export class Client implements Timed, Connected {
   /** The group of servers that the exchange is for, in reverse mode, and the one of them that has it. */
   upstream: Upstream | null = null
   server: Server | null = null
-  /** Set-Cookie for the answer; '' for none. */
-  setCookie = ''
   /** How it is answered where it does not speak HTTP; `null`: it does. */
   answers: TunnelAnswers | null = null
   /** The request as the chain of classifiers has it; `null`: nobody is asked. */
@@ -235,7 +233,6 @@ export class Client implements Timed, Connected {
       this.leave()
     }
     this.upstream = null
-    this.setCookie = ''
   }
 
   /** Count what has passed since it was counted last. */

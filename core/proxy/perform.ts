@@ -329,11 +329,8 @@ function answer(client: Client, response: Head): void {
   how.date = proxy.date()
   how.trailers = asked.trailersWelcome && chunked
   client.trailers = how.trailers
-  if (client.server !== null && client.upstream!.cookie !== '') {
-    how.setCookie = client.upstream!.remember(client, client.server)
-  }
+  how.setCookie = client.upstream === null ? '' : client.upstream.remember(client)
   writeResponseHead(outbox.writer, response, how)
-  how.setCookie = ''
   client.answered = true
   client.sentBefore = outbox.sent
   outbox.chunked = chunked

@@ -101,6 +101,7 @@ export class Proxy {
     how.close = false
     how.keepAlive = false
     how.framing = 'as-is'
+    how.setCookie = ''
     how.upgrade = upgrade
     return how
   }

@@ -81,12 +81,14 @@ export class Upstream {
     }
   }
 
-  /** Set-Cookie for an answer of this server, or '' where the client has it already. */
-  remember(client: Client, server: Server): string {
+  /** The Set-Cookie by which the client comes back to this server, or '' where there is none, or it has it already. */
+  remember(client: Client): string {
+    const { server } = client
+    if (this.cookie === '' || server === null) return ''
     const value = cookieValue(server)
     return cookieOf(client.record.request!, this.cookie) === value
       ? ''
-      : `${this.cookie}=${value}; Path=/; HttpOnly; SameSite=Lax`
+      : `${this.cookie}=${value}; Path=/; HttpOnly; SameSite=Lax${client.secure ? '; Secure' : ''}`
   }
 
   failed(server: Server, why: string): void {
