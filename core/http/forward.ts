@@ -54,6 +54,8 @@ export interface RequestForwarding {
   maxForwards: number
   /** Make Host out of the target instead of sending the received one on (RFC 9112 3.2.2). */
   hostFromTarget: boolean
+  /** Proxy-Authorization, for a parent; empty: none is sent. */
+  authorization?: string
   /** The name of a cookie that is not for the origin; empty: all are. */
   withoutCookie?: string
 }
@@ -157,6 +159,9 @@ export function writeRequestHead(out: ByteWriter, head: Head, target: Target, ho
   out.put(bytes, run, head.end - 2)
 
   if (how.chunked) out.text('Transfer-Encoding: chunked\r\n')
+  if (how.authorization !== undefined && how.authorization !== '') {
+    out.text(`Proxy-Authorization: ${how.authorization}\r\n`)
+  }
   writeConnection(out, head, how)
   if (how.transparent) {
     out.text('\r\n')

@@ -353,7 +353,9 @@ export class Client implements Timed, Connected {
   /** The exchange goes on over this connection, new or kept. */
   use(connection: OriginConnection): void {
     this.connection = connection
-    this.record.reached(connection.socket.peer)
+    const { via } = connection.origin
+    this.record.reached(connection.socket.peer, via)
+    if (via !== null && connection.server !== null) via.group.begin(connection.server)
   }
 
   /** Let go of the origin: kept for the next request when `keep`, else closed. */
@@ -361,6 +363,7 @@ export class Client implements Timed, Connected {
     const connection = this.connection
     if (connection === null) return
     this.connection = null
+    if (connection.server !== null) connection.origin.via!.group.end(connection.server)
     if (!keep) this.proxy.origins.discard(connection)
     else if (connection.login) this.#bind(connection)
     else this.proxy.origins.give(connection)

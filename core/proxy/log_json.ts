@@ -35,7 +35,8 @@ const BEFORE = {
   rule: toBytes(',"rule":'),
   category: toBytes(',"category":'),
   hierarchy: toBytes(',"hierarchy":"'),
-  origin: toBytes('","origin":'),
+  parent: toBytes('","parent":'),
+  origin: toBytes(',"origin":'),
   port: toBytes(',"origin_port":'),
   reused: toBytes(',"reused":'),
   type: toBytes(',"type":'),
@@ -114,6 +115,8 @@ export function writeJson(out: ByteWriter, record: ExchangeRecord, strip: boolea
   jsonText(out, record.category)
   out.put(BEFORE.hierarchy)
   out.text(record.hierarchy)
+  out.put(BEFORE.parent)
+  jsonText(out, record.parent)
   out.put(BEFORE.origin)
   jsonText(out, record.origin === null ? '' : record.origin.address)
   out.put(BEFORE.port)

@@ -1,5 +1,6 @@
 /** One exchange, from its head to its last byte: decided, sent to the origin, answered. A failure is a way to finish. */
 
+import { latin1 } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { BodySource } from '../flow/body_source.ts'
 import type { Messages } from '../flow/messages.ts'
@@ -178,6 +179,9 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
           }
           response = nextResponse(connection)
         }
+        if (response.status === 407 && connection.origin.proxy !== null) {
+          throw refusedLogin(client, connection, response)
+        }
         if (bindsLogin(head, response)) connection.login = true
         // No promise where nobody has to wait.
         if (client.listener.respmod !== null) return await adaptResponse(client, connection, head, response)
@@ -197,6 +201,17 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
   } catch (error) {
     return await refused(client, error)
   }
+}
+
+/** The parent wants a login, or another one: the client has none for it. */
+function refusedLogin(
+  { proxy }: Client,
+  { origin }: OriginConnection,
+  { bytes, reasonStart, reasonEnd }: Head,
+): Failure {
+  const words = `it answers 407 ${latin1(bytes, reasonStart, reasonEnd)}`
+  proxy.parents!.refusedLogin(origin.via!, origin.proxy!, words)
+  return new Failure('parent-login', `parent ${origin.via!.name} (${origin.proxy!.key}): ${words}`)
 }
 
 /** The rest of an exchange whose answer others may change. @returns whether the origin's connection may be kept. */
@@ -227,6 +242,9 @@ function send(client: Client, connection: OriginConnection, head: Head, target: 
   how.withoutCookie = client.upstream === null ? '' : client.upstream.cookie
   how.client = client.record.client
   how.secure = client.secure
+  const { via, proxy: parent } = connection.origin
+  how.form = parent === null ? 'origin' : 'absolute'
+  how.authorization = parent === null ? '' : via!.authorization
   how.chunked = head.framing === 'chunked'
   how.maxForwards = client.maxForwards
   how.hostFromTarget = target.form === 'absolute' && (client.petition === null || !client.petition.keepHost)

@@ -74,6 +74,9 @@ export class Petition implements Subject {
   keepHost = false
   dial: Dial | null = null
   safeSearch: SafeSearchLevel | '' = ''
+  /** The parent that a rule sends it through, or `direct`; empty: none has. And whether it may do without. */
+  parent = ''
+  orDirect = false
   /** Who carries the client's own body, for those who look at it; `null`: it has none, or nobody does. */
   carrier: Carrier | null = null
   /** The body, where it is not the client's own any more. */

@@ -3,13 +3,14 @@
 import type { FailureCode } from '../failure.ts'
 import { FAILURES } from '../failure.ts'
 import type { DecisionKind } from '../filter/decision.ts'
+import type { Parent, ParentHierarchy } from '../flow/parent.ts'
 import type { Head } from '../http/head.ts'
 import type { Endpoint } from '../runtime.ts'
 import type { ArrivalTls } from './arrival.ts'
 import type { Petition } from './petition.ts'
 
-/** How the origin was reached, in Squid's words. Other words come with parents. */
-export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT'
+/** How the origin was reached, in Squid's words. */
+export type Hierarchy = 'HIER_NONE' | 'HIER_DIRECT' | ParentHierarchy
 
 /** A step that did not take place has no duration. */
 export const NOT_TAKEN = -1
@@ -70,6 +71,8 @@ export class ExchangeRecord {
   /** The address dialled for it, whether that went well or not; `null`: none. */
   origin: Endpoint | null = null
   hierarchy: Hierarchy = 'HIER_NONE'
+  /** The parent it went through, whose server `origin` is then; empty: none. */
+  parent = ''
   /** It was sent over a connection that had served before. */
   reused = false
   /** It became a tunnel: CONNECT was answered 2xx, or an upgrade 101. */
@@ -97,9 +100,10 @@ export class ExchangeRecord {
   }
 
   /** This address was dialled for it. */
-  reached(origin: Endpoint): void {
+  reached(origin: Endpoint, via: Parent | null): void {
     this.origin = origin
-    this.hierarchy = 'HIER_DIRECT'
+    this.hierarchy = via === null ? 'HIER_DIRECT' : via.hierarchy
+    this.parent = via === null ? '' : via.name
   }
 
   /** As good as new: what belongs to the connection stays: the client, the listener, its name, its TLS. */
@@ -124,6 +128,7 @@ export class ExchangeRecord {
     this.bytesOut = 0
     this.origin = null
     this.hierarchy = 'HIER_NONE'
+    this.parent = ''
     this.reused = false
     this.tunnel = false
     this.queue = NOT_TAKEN

@@ -12,6 +12,7 @@ import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
 import type { Dial } from './petition.ts'
+import { routeThrough, wayOf } from './through.ts'
 import { originOf, Upstream } from './upstream.ts'
 
 /** The sites of reverse mode, by the host that is asked for: exact, then the longest wildcard, then the default. */
@@ -86,7 +87,9 @@ export class Upstreams {
 /** The origin a request is for, or what takes its place by decision. `null` and throws as {@link route}. */
 export function destination(client: Client, target: Target): Origin | null {
   const dial = client.petition?.dial ?? null
-  return dial === null ? route(client, target) : instead(client, dial, target)
+  if (dial === null) return route(client, target)
+  const way = wayOf(client)
+  return way === null ? instead(client, dial, target) : routeThrough(client, way, target)
 }
 
 function instead(client: Client, dial: Dial, target: Target): Origin {
@@ -130,7 +133,8 @@ function remembered(client: Client, origins: Origins, host: string, port: number
 export function routeConnect(client: Client, target: Target): Origin {
   const { origins, settings } = client.proxy
   const { mode } = client.listener.settings
-  if (mode === 'reverse') throw new Failure('method-refused', 'CONNECT')
+  if (mode === 'reverse' || mode === 'transparent') throw new Failure('method-refused', 'CONNECT')
+  const way = wayOf(client)
   // The operator wrote where it goes.
   if (mode === 'passthrough' && client.arrival.destination === null && client.petition?.rewritten !== true) {
     if (way !== null) return routeThrough(client, way, target, client.petition?.dial != null)
@@ -147,11 +151,13 @@ export function routeConnect(client: Client, target: Target): Origin {
     throw new Failure('port-refused', `port ${target.port}`)
   }
   const dial = client.petition?.dial ?? null
-  if (dial === null) return origins.find(target.host, target.port, true)
+  if (dial === null) {
+    return way === null ? origins.find(target.host, target.port, true) : routeThrough(client, way, target)
+  }
   if (!dial.trusted && !permitted(settings.outgoing.connect_ports, dial.port || target.port)) {
     throw new Failure('port-refused', `port ${dial.port}, where a classifier leads`)
   }
-  return instead(client, dial, target)
+  return way === null ? instead(client, dial, target) : routeThrough(client, way, target)
 }
 
 /** The origin of an exchange that {@link route} found no server for. @throws Failure servers-down, servers-busy */
