@@ -53,6 +53,7 @@ const SHAPES: Readonly<Partial<Record<WorkloadName, Shape>>> = {
 const WARM_UNITS: Readonly<Partial<Record<WorkloadName, number>>> = {
   bulk: 1,
   tunnel: 1,
+  passthrough: 1,
   medium: 10_000,
   connects: 5000,
 }
@@ -84,6 +85,7 @@ export function loadOf(name: WorkloadName, proxy: Running, origin: Origin, rate:
     case 'steady':
       return (seconds) => steady(proxy, origin, seconds, rate)
     case 'tunnel':
+    case 'passthrough':
       return (seconds) => tunnelBulk(proxy, origin, seconds)
     case 'connects':
       return (seconds) => tunnelChurn(proxy, origin, seconds)

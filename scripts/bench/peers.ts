@@ -8,14 +8,14 @@ type Peer = Omit<Program, 'version' | 'command' | 'ours' | 'compiles' | 'engine'
   command(binary: string, configuration: string, workers: number): readonly string[]
 }
 
-const usual = { claims: HTTP_CLAIMS, unfit: {}, severalWorkers: true, bodiesOnly: false } as const
+const usual = { claims: HTTP_CLAIMS, unfit: {}, severalWorkers: true, bodiesOnly: false, passes: false } as const
 
 const haproxy: Omit<Peer, 'name'> = {
   ...usual,
   binary: 'haproxy',
   question: ['-v'],
   // Its forward mode knows no CONNECT: its tunnel is mode tcp to the origin, which has nothing to read.
-  ...{ modes: ['reverse', 'forward'], tunnels: 'tcp', upgrades: ['reverse'] },
+  ...{ modes: ['reverse', 'forward'], tunnels: 'tcp', upgrades: ['reverse'], passes: true },
   templates: ['haproxy.cfg'],
   logsToOutput: true,
   // Of two threads that write at once, one leaves it.

@@ -27,6 +27,8 @@ export interface Program {
   readonly modes: readonly Mode[]
   /** The mode in which bytes go through a tunnel, and those in which a protocol may be upgraded. */
   readonly tunnels: Mode | null
+  /** It can pass any bytes on to one server (mode `tcp`). */
+  readonly passes: boolean
   readonly upgrades: readonly Mode[]
   readonly claims: Claims
   /** Why it takes no part in a workload that it could take part in. */

@@ -19,6 +19,7 @@ export function programs(engines: readonly (string | null)[] = [null]): Program[
 function ourPrograms(engine: string | null): Program[] {
   const common: Omit<Program, 'name' | 'version' | 'command'> = {
     ...{ ours: true, modes: ['reverse', 'forward'], tunnels: 'forward', upgrades: ['reverse', 'forward'] },
+    passes: true,
     ...{ claims: HTTP_CLAIMS, unfit: {}, severalWorkers: true, compiles: true, bodiesOnly: false },
     ...{ templates: ['exaproxy.toml'], engine },
     values: (workers) => ({ workers, engine: engine === null ? '' : `engine = "${engine}"` }),

@@ -10,6 +10,7 @@ export type WorkloadName =
   | 'medium'
   | 'bulk'
   | 'tunnel'
+  | 'passthrough'
   | 'connects'
   | 'messages'
   | 'idle'
@@ -43,6 +44,7 @@ export const WORKLOADS: readonly Workload[] = [
   { ...usual, name: 'medium', title: 'GET of 64 KB, 64 clients', bytes: true },
   { ...usual, name: 'bulk', title: 'GET of 10 MB, 8 clients', bytes: true },
   { ...usual, name: 'tunnel', title: '10 MB after 10 MB through CONNECT, 8 tunnels', bytes: true, tunnels: true },
+  { ...usual, name: 'passthrough', title: '10 MB after 10 MB of any TCP, 8 connections', bytes: true, tunnels: true },
   { ...usual, name: 'connects', title: 'CONNECT, one GET of 1 KB, close, 64 clients', unit: 'tunnel', tunnels: true },
   { ...usual, name: 'messages', title: '64 bytes there and back after Upgrade, 64 clients', unit: 'message' },
   { ...usual, name: 'idle', title: 'connections that lie idle', leisurely: true },
@@ -63,6 +65,8 @@ export function modesOf(workload: Workload, program: Program): readonly Mode[] {
   switch (workload.name) {
     case 'tunnel':
       return tunnels === null ? [] : [tunnels]
+    case 'passthrough':
+      return program.passes ? ['tcp'] : []
     case 'connects':
       return tunnels === 'forward' ? [tunnels] : []
     case 'messages':

@@ -14,14 +14,28 @@ const program = (name: string, part: Partial<Program>): Program => ({
     claims: HTTP_CLAIMS,
     unfit: {},
   },
-  ...{ severalWorkers: true, compiles: false, bodiesOnly: false, templates: [], engine: null, command: () => [] },
+  ...{
+    severalWorkers: true,
+    passes: false,
+    compiles: false,
+    bodiesOnly: false,
+    templates: [],
+    engine: null,
+    command: () => [],
+  },
   ...part,
 })
-const ours = { ours: true, modes: ['reverse', 'forward'], tunnels: 'forward', upgrades: ['reverse'] } as const
+const ours = {
+  ours: true,
+  passes: true,
+  modes: ['reverse', 'forward'],
+  tunnels: 'forward',
+  upgrades: ['reverse'],
+} as const
 const installed = (engines: readonly (string | null)[]): Program[] => [
   ...engines.flatMap((engine) => ['bun', 'node', 'executable'].map((name) => program(name, { ...ours, engine }))),
-  program('haproxy', { modes: ['reverse', 'forward'], tunnels: 'tcp', upgrades: ['reverse'] }),
-  program('haproxy-splice', { modes: ['reverse', 'forward'], tunnels: 'tcp', bodiesOnly: true }),
+  program('haproxy', { modes: ['reverse', 'forward'], tunnels: 'tcp', upgrades: ['reverse'], passes: true }),
+  program('haproxy-splice', { modes: ['reverse', 'forward'], tunnels: 'tcp', bodiesOnly: true, passes: true }),
   program('squid', { modes: ['forward'], tunnels: 'forward', severalWorkers: false }),
   program('tinyproxy', {
     modes: ['forward'],
@@ -56,6 +70,8 @@ describe('who is measured', () => {
     ['--workload churn', 'bun reverse, haproxy reverse, squid forward, tinyproxy forward'],
     ['--workload churn --mode forward', 'bun forward, haproxy forward, squid forward, tinyproxy forward'],
     ['--workload churn --quick', 'bun reverse, haproxy reverse'],
+    ['--workload passthrough', 'bun tcp, haproxy tcp, haproxy-splice tcp'],
+    ['--workload passthrough --only squid,bun,haproxy', 'bun tcp, haproxy tcp'],
     ['--workload connects --quick', 'bun forward, squid forward'],
     ['--workload get --quick --mode forward', 'bun forward, haproxy forward, squid forward'],
     ['--workload churn --only node', 'node reverse'],
@@ -82,7 +98,7 @@ describe('who is measured', () => {
   test('without a word, every workload is measured of somebody', () => {
     const names = new Set(planOf().steps.map(({ workload }) => workload.name))
     expect([...names].join(' ')).toBe(
-      'get steady churn pipelined post medium bulk tunnel connects messages idle beside workers',
+      'get steady churn pipelined post medium bulk tunnel passthrough connects messages idle beside workers',
     )
   })
 })
