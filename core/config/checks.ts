@@ -3,8 +3,10 @@
 import { canonical, parseEndpoint } from '../bytes/address.ts'
 import { capturedPorts } from './capture_rules.ts'
 import { checkFilter } from './filter_checks.ts'
+import { checkParents } from './parent_checks.ts'
 import { type Finding, grave, warning } from './finding.ts'
-import { ADMIN_ADDRESS, type ListenerSettings, type Settings } from './settings.ts'
+import { checkTls } from './tls_checks.ts'
+import { ADMIN_ADDRESS, type ListenerSettings, type PortRange, type Settings } from './settings.ts'
 
 const ANY_ADDRESS = ['0.0.0.0', '::']
 
@@ -108,12 +110,14 @@ const CAPTURING = ['transparent', 'tls', 'passthrough']
 
 function checkCaptures({ listener, outgoing }: Settings): Finding[] {
   const found: Finding[] = []
-  const owners = new Map<string, string>()
+  const taken: (PortRange & { readonly name: string; readonly who: string })[] = []
   for (const one of listener) {
     const { name, mode, capture, capture_ports, capture_from, capture_interface, server, address } = one
     if (capture === 'none') {
-      const idle = capture_ports.length + capture_from.length > 0 ? 'capture_ports and capture_from are' : ''
-      if (idle !== '') found.push(warning(`listener.${name}.capture`, `is "none", so that ${idle} of no use`))
+      if (capture_ports.length + capture_from.length > 0 || capture_interface !== '') {
+        const words = 'is "none", so that capture_ports, capture_from and capture_interface are of no use'
+        found.push(warning(`listener.${name}.capture`, words))
+      }
       continue
     }
     if (!CAPTURING.includes(mode)) {
@@ -134,10 +138,12 @@ function checkCaptures({ listener, outgoing }: Settings): Finding[] {
     }
     const who = `${capture_interface} ${[...capture_from].sort().join(' ')}`
     for (const { first, last } of capturedPorts(one)) {
-      const key = `${first}-${last} ${who}`
-      const owner = owners.get(key)
-      if (owner === undefined) owners.set(key, name)
-      else found.push(grave(`listener.${name}.capture_ports`, `${first} is captured by listener.${owner} already`))
+      const other = taken.find((range) => range.who === who && range.first <= last && first <= range.last)
+      if (other !== undefined) {
+        const port = Math.max(first, other.first)
+        found.push(grave(`listener.${name}.capture_ports`, `${port} is captured by listener.${other.name} already`))
+      }
+      taken.push({ first, last, name, who })
     }
   }
   const named = listener.some(({ capture, proxy_protocol }) => capture !== 'none' || proxy_protocol === 'require')
@@ -190,8 +196,8 @@ export function check(settings: Settings): Finding[] {
     ...checkLogins(settings),
     ...checkOutgoing(settings),
     ...checkDns(settings),
+    ...checkParents(settings),
     ...checkFilter(settings),
-    ...checkIntroductions(settings),
-    ...checkLogins(settings),
+    ...checkTls(settings),
   ]
 }

@@ -58,7 +58,7 @@ const RECEIVED_BY = /^$|^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?::[0-9]{1,5})?$/
 // deno-lint-ignore no-control-regex
 const ONE_LINE = /^[^\x00-\x1f\x7f-\x9f]{0,200}$/
 /** Letters, digits, hyphens, underscores between dots. A name with other letters is written as it is looked up (xn--). */
-const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/
+export const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*$/
 /** As much of a wrong value as is shown. */
 const SHOWN = 60
 
@@ -458,3 +458,9 @@ export const contact = matching('one line of text, an e-mail address or a URL', 
 export const cookieName = matching('the name of a cookie', '"server"', TOKEN)
 export const checkPath = matching('a path', '"/health"', /^\/[!-~]*$/)
 export const classifier = matching('a name', '"rules"', /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/)
+export const classifierOrNone = matching('a name, or empty', '"office"', /^(?:[A-Za-z0-9][A-Za-z0-9_-]{0,62})?$/)
+export const urlOrNone = matching(
+  'an absolute http:// URL, or empty',
+  '"http://example.com/"',
+  /^(?:http:\/\/[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+)?$/,
+)

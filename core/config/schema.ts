@@ -7,6 +7,7 @@ import * as z from 'zod'
 import { HEAD_SIZE, WORKERS } from '../limits.ts'
 import * as kind from './kinds.ts'
 import { filter, helper, icap, list, rule } from './filter_schema.ts'
+import * as tls from './tls_kinds.ts'
 import { ABOUT, type Option, option, required } from './option.ts'
 import { ADMIN_ADDRESS, type HelperSettings, type OnError, type Settings } from './settings.ts'
 
@@ -129,6 +130,24 @@ const listener = z.strictObject({
       'then needs a login (RFC 1929; SOCKS 4 has none and is refused), HTTP Proxy-Authorization with Basic (RFC 7617). Empty: ' +
       'whoever comes.',
   ),
+  tls: option(
+    tls.identities,
+    [],
+    'Clients come by TLS, which ends here: { cert = "...", key = "..." }, PEM files, the chain in cert, or a list of them, ' +
+      'chosen by the name that is asked for, the first being for all others. Read again at SIGHUP; where that fails, those ' +
+      'of before stay. HTTP/1.1, TLS 1.2 and 1.3. Not for modes "transparent", "tls" and "passthrough".',
+  ),
+  client_certificates: option(
+    kind.choice('off', 'request', 'require'),
+    'off',
+    'Whether clients are asked for a certificate (see tls). One that is shown must be signed by client_ca; the common name ' +
+      'in it is then the user, for rules and logs.',
+  ),
+  client_ca: option(
+    kind.path([], true),
+    '',
+    'A PEM file of those who may have signed the certificates of clients. Read again at SIGHUP.',
+  ),
   peek: option(
     kind.flag,
     false,
@@ -147,6 +166,13 @@ const upstream = z.strictObject({
   servers: required(
     kind.list(kind.origin, 'a list of servers', '["127.0.0.1:9000"]', 1),
     'Where requests go: addresses or names, with a port.',
+  ),
+  tls: option(
+    tls.upstreamTls,
+    false,
+    'Reach the servers by TLS: true, or { ca, verify, name, cert, key }. ca: PEM file of who may have signed their ' +
+      'certificates, instead of whom the system trusts; verify = false takes any; name: asked for and looked for in them, ' +
+      'instead of the name or address in servers; cert and key: what they are shown. Files are read again at SIGHUP.',
   ),
   balance: option(
     kind.choice('round_robin', 'least', 'hash_client', 'hash_url', 'first'),
@@ -185,6 +211,39 @@ const upstream = z.strictObject({
       'its address, as balance = "hash_client" does.',
   ),
   sticky_cookie: option(kind.cookieName, 'exaproxy_server', 'The name of that cookie.'),
+})
+
+const parent = z.strictObject({
+  type: option(
+    kind.choice('http', 'socks4a', 'socks5'),
+    'http',
+    'What it speaks: "http" is asked for pages as browsers ask a proxy, and for tunnels by CONNECT; SOCKS carries all alike.',
+  ),
+  servers: required(
+    kind.list(kind.origin, 'a list of servers', '["10.0.0.1:3128"]', 1),
+    'Where it is: addresses or names, with a port. One that cannot be reached is followed by the next, and after three ' +
+      'failures left alone for a while.',
+  ),
+  balance: option(
+    kind.choice('round_robin', 'least', 'hash_client', 'hash_url', 'first'),
+    'round_robin',
+    'Who has the next connection: each in turn, the one with the fewest, always the same one for a client or for a URL, or ' +
+      'the first that can be reached.',
+  ),
+  check: option(
+    kind.choice('off', 'tcp', 'http'),
+    'off',
+    'Whether each server is asked again and again if it is well: "tcp" connects, "http" asks it for check_url, and wants ' +
+      '2xx or 3xx. Off, because what fails is noticed all the same.',
+  ),
+  check_interval: option(kind.time(), '2s', 'Time between two checks of a server, and for one of them at most.'),
+  check_url: option(kind.urlOrNone, '', 'What a check by HTTP asks for: a page that is always there.'),
+  credentials_file: option(
+    kind.path([], true),
+    '',
+    'A file with one line, user:password, to log in with (for socks4a, the user). Read at start and at SIGHUP. Empty: ' +
+      'nobody logs in.',
+  ),
 })
 
 const outgoing = z.strictObject({
@@ -250,6 +309,18 @@ const outgoing = z.strictObject({
     kind.time(),
     '1h',
     'How long a tunnel (CONNECT, WebSocket) may be silent. Long, because inside it nobody can tell idle from dead.',
+  ),
+  parent: option(
+    kind.classifierOrNone,
+    '',
+    'The [parent.NAME] that all goes through, but for sites of "reverse" listeners, what rules lead to servers they name, ' +
+      'and what rules have another parent for. Empty: none. Names are then looked up by the parent.',
+  ),
+  or_direct: option(
+    kind.flag,
+    false,
+    'When none of the servers of that parent can be reached, go directly. Off: that is answered with an error, because a ' +
+      'parent often is there to be gone through.',
   ),
   idle_per_origin: option(
     kind.count(0, MOST),
@@ -452,6 +523,7 @@ const named = <T extends z.ZodType>(type: T, description: string) =>
 export const schema = z.strictObject({
   listener: named(listener, 'Where clients come in, one table a listener: [listener.NAME].'),
   upstream: named(upstream, 'The servers behind a reverse listener, one table a group: [upstream.NAME].'),
+  parent: named(parent, 'Proxies that requests are sent through, one table a group of servers: [parent.NAME].'),
   rule: z.array(rule, { error: () => 'is a list of tables; write [[rule]] above each' }).prefault([]).meta({
     description:
       'What is done with requests, one table a rule: [[rule]]. The first whose conditions all hold decides; a ' +
@@ -501,6 +573,7 @@ function section(
 export const SECTIONS: readonly Section[] = [
   section('listener', listener.shape, 'named'),
   section('upstream', upstream.shape, 'named'),
+  section('parent', parent.shape, 'named'),
   section('rule', rule.shape, 'many'),
   section('list', list.shape, 'named'),
   section('helper', helper.shape, 'named'),
@@ -551,6 +624,7 @@ export function toSettings({ filter: _, ...decoded }: Decoded): Settings {
     ...decoded,
     listener: withNames(decoded.listener),
     upstream: withNames(decoded.upstream),
+    parent: withNames(decoded.parent),
     list: withNames(decoded.list),
     icap: withNames(decoded.icap),
     helper: withNames(decoded.helper).map((one) => {
@@ -568,6 +642,7 @@ export function fromSettings(settings: Settings): z.input<typeof schema> {
   const named = {
     listener: byName(settings.listener),
     upstream: byName(settings.upstream),
+    parent: byName(settings.parent),
     list: byName(settings.list),
     helper: byName(settings.helper),
     icap: byName(settings.icap),

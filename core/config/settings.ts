@@ -15,6 +15,12 @@ export interface AddressPattern {
   readonly ports: PortRange | null
 }
 
+/** Paths of PEM files. */
+export interface IdentityFiles {
+  readonly cert: string
+  readonly key: string
+}
+
 export interface ListenerSettings {
   readonly name: string
   readonly mode: 'forward' | 'reverse' | 'transparent' | 'tls' | 'socks' | 'passthrough' | 'icap'
@@ -48,6 +54,11 @@ export interface ListenerSettings {
   readonly proxy_protocol_user: 'off' | 'cn'
   /** Names and passwords of who may use it, by SOCKS or Basic; empty: whoever comes. */
   readonly users_file: string
+  /** Clients come by TLS, which ends here, with one of these by the name they ask for; empty: they do not. */
+  readonly tls: readonly IdentityFiles[]
+  /** Whether they are asked for a certificate, signed by one of `client_ca` (a path; empty: nobody asks). */
+  readonly client_certificates: 'off' | 'request' | 'require'
+  readonly client_ca: string
   /** Look at the ClientHello inside a tunnel, and filter by what it says. */
   readonly peek: boolean
 }
@@ -113,6 +124,10 @@ export interface RuleSettings extends RuleConditions {
   readonly final: boolean
   /** Instead of the listener's; empty: the listener's. */
   readonly safe_search: SafeSearchLevel | ''
+  /** The parent it goes through instead of that of `outgoing`, or `direct`; empty: that of `outgoing`. */
+  readonly parent: string
+  /** When none of its servers can be reached, go without it. */
+  readonly or_direct: boolean
 }
 
 export interface ListSettings {
@@ -169,12 +184,24 @@ export interface IcapSettings {
   readonly queue: number
 }
 
+/** Empty: whom the system trusts; the server's own name; no certificate of ours. */
+export interface UpstreamTlsSettings {
+  readonly ca: string
+  readonly verify: boolean
+  /** Of the server: asked for by SNI, and in its certificate. */
+  readonly name: string
+  readonly cert: string
+  readonly key: string
+}
+
 export interface UpstreamSettings {
   readonly name: string
   /** `example.com`, `*.example.com` (any depth below it), `*` (the default). Lower case. */
   readonly hosts: readonly string[]
   /** `address:port` or `name:port`. */
   readonly servers: readonly string[]
+  /** Its servers are reached by TLS; `null`: they are not. */
+  readonly tls: UpstreamTlsSettings | null
   /** How a request finds its server. */
   readonly balance: 'round_robin' | 'least' | 'hash_client' | 'hash_url' | 'first'
   /** How it is found out whether a server is well while nobody asks it. */
@@ -191,6 +218,23 @@ export interface UpstreamSettings {
   readonly sticky: 'off' | 'cookie' | 'client'
   readonly sticky_cookie: string
 }
+
+export interface ParentSettings {
+  readonly name: string
+  readonly type: 'http' | 'socks4a' | 'socks5'
+  /** `address:port` or `name:port`. */
+  readonly servers: readonly string[]
+  readonly balance: 'round_robin' | 'least' | 'hash_client' | 'hash_url' | 'first'
+  readonly check: 'off' | 'tcp' | 'http'
+  readonly check_interval: number
+  /** What a check by HTTP asks for; empty: there is none. */
+  readonly check_url: string
+  /** One line, `user:password`; empty: nobody logs in. */
+  readonly credentials_file: string
+}
+
+/** What stands in a rule for no parent at all. */
+export const DIRECT = 'direct'
 
 export interface OutgoingSettings {
   readonly ipv4: boolean
@@ -214,6 +258,10 @@ export interface OutgoingSettings {
   /** How long a kept connection to an origin waits for its next request, and a body for its next byte. */
   readonly idle_timeout: number
   readonly tunnel_timeout: number
+  /** The parent that all requests go through; empty: none. */
+  readonly parent: string
+  /** When none of its servers can be reached, go without it. */
+  readonly or_direct: boolean
   /** Kept connections of one origin, and of all. */
   readonly idle_per_origin: number
   readonly idle_total: number
@@ -309,6 +357,7 @@ export interface AdminSettings {
 export interface Settings {
   readonly listener: readonly ListenerSettings[]
   readonly upstream: readonly UpstreamSettings[]
+  readonly parent: readonly ParentSettings[]
   readonly rule: readonly RuleSettings[]
   readonly list: readonly ListSettings[]
   readonly helper: readonly HelperSettings[]

@@ -129,9 +129,11 @@ export class Checks {
     const { target, host, preface } = this.#options
     const field = host === '' ? server.key : host
     if (preface !== null) await socket.write(preface)
-    await socket.write(encoder.encode(`GET ${target} HTTP/1.1\r\nHost: ${field}\r\nConnection: close\r\n\r\n`))
+    const { securing } = server
+    const inside = securing === null ? socket : await securing.secure(socket, server.host)
+    await inside.write(encoder.encode(`GET ${target} HTTP/1.1\r\nHost: ${field}\r\nConnection: close\r\n\r\n`))
     const parser = new HttpParser('response')
-    const messages = new Messages(socket, parser, 'origin-left')
+    const messages = new Messages(inside, parser, 'origin-left')
     try {
       parser.restart()
       for (;;) {

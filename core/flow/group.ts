@@ -1,6 +1,6 @@
 /** Several servers for one purpose: who has the next request, and who is left alone because of failures. No I/O. */
 
-import type { Origin } from './origins.ts'
+import type { Origin, Securing } from './origins.ts'
 import { EJECTION, EJECTION_MAX } from '../limits.ts'
 import type { Clock } from '../runtime.ts'
 
@@ -47,6 +47,8 @@ export class Server {
   failures = 0
   /** Where its connections are, as it was found last; see Origin.listed. */
   origin: Origin | null = null
+  /** Reached by TLS; `null`: not so. */
+  securing: Securing | null = null
   /** Clock time at which its state ends by itself: of `slow` and `ejected`. */
   until = 0
   /** Failures of requests in a row. */

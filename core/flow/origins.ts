@@ -5,7 +5,9 @@ import type { Endpoint, Socket } from '../runtime.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
 import { Messages } from './messages.ts'
+import type { Server } from './group.ts'
 import { Outbox } from './outbox.ts'
+import type { Parent } from './parent.ts'
 import type { TunnelTotals } from './tunnel.ts'
 
 /** A connection to an origin, with what reads from it and what writes to it. */
@@ -19,6 +21,8 @@ export class OriginConnection implements Timed {
   /** Requests sent on it. */
   requests = 0
   kept = false
+  /** The server of the parent that it goes through; `null`: it goes through none. */
+  server: Server | null = null
   /** It carries somebody's login (RFC 4559 6), so that it is never given to another client. */
   login = false
   /** It waits, like one that is kept, but for the client whose login it carries. */
@@ -62,12 +66,29 @@ export class OriginConnection implements Timed {
   }
 }
 
-/** One host and port, and the connections kept to it. The last one used is the first to be used again. */
+/** TLS that begins where a connection does. */
+export interface Securing {
+  /** What tells its connections from those of others to the same place. */
+  readonly key: string
+  /** Shake hands with the server called `host`. @throws SystemFailure */
+  secure(socket: Socket, host: string): Promise<Socket>
+}
+
+/**
+ * One host and port, reached directly or through a parent; or a server of a parent itself, where it is asked for what is
+ * elsewhere. And the connections kept to it: the last one used is the first to be used again.
+ */
 export class Origin implements Destination {
   readonly key: string
   readonly host: string
   readonly port: number
   readonly guarded: boolean
+  /** The parent it is reached through; `null`: directly. */
+  readonly via: Parent | null
+  /** It is this server of the parent, which is asked as a proxy (absolute form); `null`: it is an origin. */
+  readonly proxy: Server | null
+  /** Reached by TLS; `null`: not so. */
+  readonly securing: Securing | null
   family: 4 | 6 | 0 = 0
   readonly kept: OriginConnection[] = []
   /** Connections in use. */
@@ -75,11 +96,22 @@ export class Origin implements Destination {
   /** It can be found by its key; one that cannot serves those who hold it, and no others. */
   listed = true
 
-  constructor(key: string, host: string, port: number, guarded: boolean) {
+  constructor(
+    key: string,
+    host: string,
+    port: number,
+    guarded: boolean,
+    via: Parent | null = null,
+    proxy: Server | null = null,
+    securing: Securing | null = null,
+  ) {
     this.key = key
     this.host = host
     this.port = port
     this.guarded = guarded
+    this.via = via
+    this.proxy = proxy
+    this.securing = securing
   }
 }
 
@@ -117,14 +149,40 @@ export class Origins {
   }
 
   /** `host` in policy form. What the operator chose (`guarded` false) never shares a connection with what clients chose. */
-  find(host: string, port: number, guarded: boolean): Origin {
-    const key = guarded ? `${host} ${port}` : `${host} ${port} operator`
+  find(host: string, port: number, guarded: boolean, securing: Securing | null = null): Origin {
+    const plain = guarded ? `${host} ${port}` : `${host} ${port} operator`
+    const key = securing === null ? plain : `${plain} ${securing.key}`
     let origin = this.#byKey.get(key)
     if (origin === undefined) {
-      origin = new Origin(key, host, port, guarded)
+      origin = new Origin(key, host, port, guarded, null, null, securing)
       this.#byKey.set(key, origin)
     }
     return origin
+  }
+
+  /** The same, reached through a parent: a connection that was made directly never serves it, nor the other way round. */
+  findThrough(host: string, port: number, guarded: boolean, via: Parent): Origin {
+    const key = `${host} ${port}${guarded ? '' : ' operator'} via ${via.name}`
+    let origin = this.#byKey.get(key)
+    if (origin === undefined) {
+      origin = new Origin(key, host, port, guarded, via)
+      this.#byKey.set(key, origin)
+    }
+    return origin
+  }
+
+  /** A server of a parent, to be asked for what is elsewhere. */
+  findProxy(via: Parent, server: Server): Origin {
+    const known = server.origin
+    if (known !== null && known.listed) return known
+    const { host, port } = server
+    const key = `${host} ${port} proxy ${via.name}`
+    let origin = this.#byKey.get(key)
+    if (origin === undefined) {
+      origin = new Origin(key, host, port, false, via, server)
+      this.#byKey.set(key, origin)
+    }
+    return server.origin = origin
   }
 
   /** A kept connection, or null. It must be given back with {@link give} or {@link discard}. */

@@ -9,6 +9,7 @@ import type { Endpoint, Socket } from '../runtime.ts'
 import type { Capture } from './capture.ts'
 import type { ListenerContext } from './listener.ts'
 import type { Proxy } from './proxy.ts'
+import type { TlsDoor } from './tls_door.ts'
 
 /** TLS on the client's side, which ended here or with the proxy in front. What is not known is empty. */
 export interface ArrivalTls {
@@ -66,6 +67,7 @@ export class Newcomer implements Timed {
   readonly #proxy: Proxy
   readonly #listener: ListenerContext
   #late = false
+  #overdue = 'no PROXY header came in time'
 
   constructor(proxy: Proxy, listener: ListenerContext, socket: Socket) {
     this.#proxy = proxy
@@ -77,18 +79,18 @@ export class Newcomer implements Timed {
   }
 
   /**
-   * Read the header of the PROXY protocol, which comes before anything else.
-   * @returns why there is none; then the connection is closed.
+   * Read the header of the PROXY protocol, which comes before anything else, and shake hands where clients come by TLS.
+   * @returns why there is none of what must be; then the connection is closed.
    */
   async introduction(): Promise<Arrival | string> {
     try {
-      const said = mayIntroduce(this.socket.peer, this.#listener.introducers)
-      const arrival = said === '' ? await this.#read() : said
-      if (typeof arrival === 'string') this.socket.abort()
-      return arrival
+      const arrival = await this.#arrive()
+      if (typeof arrival !== 'string') return arrival
+      this.socket.abort()
+      return this.#late ? this.#overdue : arrival
     } catch (error) {
       this.socket.close()
-      return this.#late ? 'no PROXY header came in time' : machineWords(error)
+      return this.#late ? this.#overdue : machineWords(error)
     } finally {
       this.#proxy.deadlines.remove(this)
       this.#listener.newcomers.delete(this)
@@ -129,7 +131,7 @@ export class Newcomer implements Timed {
     let kept: ByteWriter | null = null
     for (;;) {
       const pulled = await this.socket.next()
-      if (pulled.done === true) return this.#late ? 'no PROXY header came in time' : 'it closed before its PROXY header'
+      if (pulled.done === true) return 'it closed before its PROXY header'
       let bytes: Uint8Array = pulled.value
       if (kept !== null) {
         kept.put(bytes)

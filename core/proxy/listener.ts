@@ -10,6 +10,7 @@ import type { Capture } from './capture.ts'
 import type { Waits } from './client.ts'
 import type { IcapTag } from './icap_tag.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
+import type { TlsDoor } from './tls_door.ts'
 import type { Users } from './users.ts'
 
 /** A connection that somebody made to us, whatever is spoken on it. */
@@ -65,6 +66,12 @@ export class ListenerContext {
     this.settings = settings
     this.introducers = settings.proxy_protocol_from.map((text) => parseNetwork(text)!)
     this.limits = { ...HEAD_LIMITS, size: settings.head_size, looseTargets }
+  }
+
+  /** With those that shake hands there are as many connections as there may be. */
+  get crowded(): boolean {
+    const { connections } = this.settings
+    return connections !== 0 && this.clients.size + this.newcomers.size >= connections
   }
 
   /** Let a connection in. @returns what is wrong with it when there are as many already as there may be, else ''. */

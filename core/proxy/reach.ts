@@ -1,6 +1,8 @@
 /** From an origin to a connection to it. */
 
+import { ByteWriter } from '../bytes/writer.ts'
 import { Failure } from '../failure.ts'
+import type { Destination } from '../flow/dial.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { writeProxyHeader } from '../haproxy/write.ts'
 import type { Target } from '../http/target.ts'
@@ -9,10 +11,20 @@ import type { Client } from './client.ts'
 import type { Dial } from './petition.ts'
 import type { Server } from '../flow/group.ts'
 import { waitForServer } from './route.ts'
+import { secure } from './secure.ts'
+import { reachThrough } from './through.ts'
 import { originOf, type Upstream } from './upstream.ts'
 
-/** A new connection to `origin`, noted on the client and in the record. @throws Failure as {@link Dialler.reach} does. */
-export async function reach(client: Client, origin: Origin): Promise<OriginConnection> {
+/**
+ * A new connection for `origin`, to `place`: a server of its parent (`through`), or what it is itself. Noted on the client and
+ * in the record. @throws Failure as {@link Dialler.reach} does.
+ */
+export async function reach(
+  client: Client,
+  origin: Origin,
+  place: Destination = origin,
+  through: Server | null = null,
+): Promise<OriginConnection> {
   const { proxy, record } = client
   client.wait('connect', 0)
   const timings = proxy.timings()
@@ -26,7 +38,7 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     throw error
   } finally {
     client.race = null
-    if (race.tried !== null) record.reached(race.tried)
+    if (race.tried !== null) record.reached(race.tried, origin.via)
     record.dns = timings.dns
     record.connect = timings.connect
   }
@@ -35,12 +47,18 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
     proxy.origins.forget(origin)
     throw client.late
   }
-  const connection = proxy.origins.connection(socket, origin)
   const { proxy_protocol } = proxy.settings.outgoing
+  const { securing } = origin
+  if (securing !== null) {
+    // Who the client is stands before TLS.
+    const first = new ByteWriter(64)
+    if (proxy_protocol !== 'off') introduce(client, first)
+    socket = await secure(client, origin, securing, socket, first.view())
+  }
+  const connection = proxy.origins.connection(socket, origin)
+  connection.server = through
   if (proxy_protocol !== 'off') {
-    const { peer, local, tls, uniqueId } = client.arrival
-    const told = { authority: tls === null ? '' : tls.serverName, uniqueId }
-    writeProxyHeader(connection.outbox.writer, proxy_protocol === 'v1' ? 1 : 2, peer, local, told)
+    if (securing === null) introduce(client, connection.outbox.writer)
     // It speaks for this client, and for nobody else.
     connection.login = true
   }
@@ -50,8 +68,16 @@ export async function reach(client: Client, origin: Origin): Promise<OriginConne
   return connection
 }
 
+/** A header of the PROXY protocol. */
+function introduce({ proxy, arrival }: Client, out: ByteWriter): void {
+  const { peer, local, tls, uniqueId } = arrival
+  const told = { authority: tls === null ? '' : tls.serverName, uniqueId }
+  writeProxyHeader(out, proxy.settings.outgoing.proxy_protocol === 'v1' ? 1 : 2, peer, local, told)
+}
+
 /** The same; in reverse mode a server that cannot be reached is followed by the next one of its site, each tried once. */
 export function reachOne(client: Client, origin: Origin, target: Target): Promise<OriginConnection> {
+  if (origin.via !== null) return reachThrough(client, origin, target)
   const dial = client.petition?.dial ?? null
   if (dial !== null) return reachInstead(client, origin, dial, target)
   return client.upstream === null ? reach(client, origin) : reachServer(client, client.upstream, origin)

@@ -25,6 +25,7 @@ import { loadPages } from './pages.ts'
 import { Proxy } from './proxy.ts'
 import type { ExchangeRecord } from './record.ts'
 import type { Snapshot } from './snapshot.ts'
+import { TlsDoor } from './tls_door.ts'
 import { Users } from './users.ts'
 import { StartFailure } from './start_failure.ts'
 
@@ -77,6 +78,8 @@ export class Server {
     const proxy = new Proxy(this.#runtime, settings, pages, (error) => this.#bug(error))
     proxy.statistics.linesLost = () => this.#accessLog.lost
     this.#proxy = proxy
+    await proxy.parents?.open(speaks)
+    await proxy.upstreams.open()
     for (const at of reserved) reserve(proxy, at)
     const filters = await Filters.open(proxy, settings)
     this.#filters = filters
@@ -86,6 +89,7 @@ export class Server {
       if (captures(one)) context.capture = new Capture(one.capture, (at, port) => proxy.destinations.listens(at, port))
       context.respmod = filters.respmodOf(one)
       if (one.users_file !== '') context.users = await Users.open(this.#runtime, one.name, one.users_file, speaks)
+      context.door = await TlsDoor.open(this.#runtime, one)
       if (one.mode === 'icap') context.tag = new IcapTag(settings, one, filters.lists)
       this.#contexts.set(one.name, context)
     }
@@ -117,6 +121,7 @@ export class Server {
       }
     }
     if (!this.#draining) proxy.upstreams.watch(this.#runtime, proxy.dialler, (error) => void proxy.bug(error))
+    if (!this.#draining) proxy.parents?.watch(proxy.dialler, (error) => void proxy.bug(error))
     return found
   }
 
@@ -168,6 +173,9 @@ export class Server {
   /** Read again the files of the filter and of the users, while traffic goes on. */
   reload(): void {
     this.#filters?.reload()
+    void this.#proxy?.parents?.reload()
+    if (this.#proxy !== null) this.#tasks.add(this.#proxy.upstreams.reload())
+    for (const { door } of this.#contexts.values()) if (door !== null) this.#tasks.add(door.reload())
     for (const { users } of this.#contexts.values()) if (users !== null) this.#tasks.add(users.reload())
   }
 
@@ -199,6 +207,10 @@ export class Server {
   #welcome(proxy: Proxy, context: ListenerContext, socket: Socket): void {
     if (context.settings.proxy_protocol === 'off' && context.door === null) {
       this.#letIn(proxy, context, arrived(socket, context.capture))
+    } else if (context.door !== null && context.crowded) {
+      // Nobody can be told anything before a handshake, and a handshake costs more than a connection.
+      context.refused++
+      socket.abort()
     } else this.#tasks.add(this.#introduce(proxy, context, new Newcomer(proxy, context, socket)))
   }
 

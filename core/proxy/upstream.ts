@@ -16,6 +16,7 @@ import { SERVER_FALL, SERVER_RISE, SERVER_SLOW_START } from '../limits.ts'
 import type { Endpoint, Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
 import type { Logger } from './diagnostics.ts'
+import { UpstreamTls } from './tls_upstream.ts'
 
 /** HTTP's own port, where `[upstream] servers` names none. */
 const HTTP_PORT = 80
@@ -27,6 +28,8 @@ export class Upstream {
   readonly name: string
   readonly group: Group
   readonly queue: GroupQueue
+  /** TLS to its servers; `null`: there is none. */
+  readonly tls: UpstreamTls | null
   /** The name of the cookie that says which server was there before; '': there is none. */
   readonly cookie: string
   readonly #settings: UpstreamSettings
@@ -42,13 +45,17 @@ export class Upstream {
     const balance = sticky === 'client' ? 'hash_client' : asked
     this.name = name
     this.#settings = settings
+    this.tls = settings.tls === null ? null : new UpstreamTls(runtime, name, settings.tls)
     this.#log = log
     this.#key = balance === 'hash_client' ? 'client' : balance === 'hash_url' ? 'url' : 'none'
     const options = { balance, fall: SERVER_FALL, rise: SERVER_RISE, slow_start: SERVER_SLOW_START, most }
     this.group = new Group(name, servers.map(serverOf), options, runtime.clock)
     this.queue = new GroupQueue(this.group, runtime.clock, most === 0 ? 0 : settings.queue, settings.queue_timeout)
     this.cookie = sticky === 'cookie' ? settings.sticky_cookie : ''
-    for (const server of this.group.servers) this.#byCookie.set(cookieValue(server), server)
+    for (const server of this.group.servers) {
+      server.securing = this.tls
+      this.#byCookie.set(cookieValue(server), server)
+    }
   }
 
   /** The server for this exchange, or `null`: it has to wait, or there is none. */
@@ -125,7 +132,7 @@ export class Upstream {
 export function originOf(server: Server, origins: Origins): Origin {
   const { origin } = server
   if (origin !== null && origin.listed) return origin
-  return server.origin = origins.find(server.host, server.port, false)
+  return server.origin = origins.find(server.host, server.port, false, server.securing)
 }
 
 /** What names a server without telling where it is. */
