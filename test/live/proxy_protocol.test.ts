@@ -1,8 +1,9 @@
-/** HAProxy in front, which says who the client is; and what is closed because it does not. */
+/** HAProxy and nginx before and behind, which say who the client is or are told; and what is closed because it does not say. */
 
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,12 +17,23 @@ class HAProxy extends Peer {
   static behind(port: number, to: number): Promise<HAProxy> {
     return HAProxy.#run(
       port,
-      `listen back\n  mode http\n  option forwardfor\n  bind 127.0.0.1:${port} accept-proxy\n  server one 127.0.0.1:${to}\n`,
+      `listen back\n  mode http\n  option forwardfor\n  bind 127.0.0.1:${port} accept-proxy\n  server one 127.0.0.1:${to}\n` +
+        '  http-request set-header X-Told "%[fc_pp_authority] %[fc_pp_unique_id]"\n',
     )
   }
 
   static start(port: number, to: number, how: string): Promise<HAProxy> {
     return HAProxy.#run(port, `listen front\n  bind 127.0.0.1:${port}\n  server one 127.0.0.1:${to} ${how}\n`)
+  }
+
+  /** In front of a site, ending TLS and asking for a certificate that `authority` has signed; it passes on all it knows. */
+  static ending(port: number, to: number, certificate: string, authority: string): Promise<HAProxy> {
+    const ssl = `ssl crt ${certificate} ca-file ${authority} verify optional crt-ignore-err all ca-ignore-err all`
+    const options = 'send-proxy-v2-ssl-cn proxy-v2-options authority,unique-id,ssl-cipher,crc32c'
+    return HAProxy.#run(
+      port,
+      `listen front\n  unique-id-format id-%cp\n  bind 127.0.0.1:${port} ${ssl}\n  server one 127.0.0.1:${to} ${options}\n`,
+    )
   }
 
   static async #run(port: number, sections: string): Promise<HAProxy> {
@@ -37,37 +49,173 @@ class HAProxy extends Peer {
   }
 }
 
-describe.skipIf(missing !== '')(`origins that expect the PROXY protocol${missing}`, () => {
+/** A server that takes the client from the header, and says who it is. */
+class Nginx extends Peer {
+  static async start(port: number): Promise<Nginx> {
+    const folder = newFolder()
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) =>
+      `${name}_temp_path ${folder}/${name};`
+    )
+    const said = '$proxy_protocol_addr $proxy_protocol_server_addr $remote_addr'
+    writeFileSync(
+      join(folder, 'nginx.conf'),
+      `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${paths.join(' ')}
+      server { listen 127.0.0.1:${port} proxy_protocol; location / { return 200 "${said}"; } } }`,
+    )
+    const nginx = new Nginx(folder, 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
+    await nginx.ready(() => listens(port, '127.0.0.1'), 'nginx')
+    return nginx
+  }
+}
+
+const missingTls = lacking('haproxy', 'curl', 'openssl')
+
+describe.skipIf(missingTls !== '')(`HAProxy that ends TLS${missingTls}`, () => {
+  const folder = newFolder()
+  const at = (name: string): string => join(folder, name)
   let origin: Server
+  let front: HAProxy
+  let back: HAProxy
+  let program: Program
+  let port: number
+
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  const openssl = (...words: string[]): void => void execFileSync('openssl', words, { stdio: 'ignore' })
+  /** A certificate that is its own authority: NAME.pem, with its key behind it. */
+  function selfSigned(name: string, subject: string): void {
+    openssl(
+      'req',
+      '-x509',
+      ...key,
+      '-subj',
+      subject,
+      '-addext',
+      'subjectAltName=DNS:site.test',
+      '-keyout',
+      at('key'),
+      '-out',
+      at('crt'),
+    )
+    execFileSync('sh', ['-c', 'cat "$0/crt" "$0/key" > "$1"', folder, at(`${name}.pem`)])
+  }
+
+  beforeAll(async () => {
+    selfSigned('server', '/CN=site.test')
+    selfSigned('joe', '/CN=joe')
+    selfSigned('stranger', '/CN=joe')
+    origin = createServer(({ headers }, response) =>
+      response.end(`${headers['x-forwarded-proto']} for ${headers['x-forwarded-for']}, told ${headers['x-told']}`)
+    )
+    origin.listen(0, '127.0.0.1')
+    await once(origin, 'listening')
+    port = await freePort()
+    const behind = await freePort()
+    back = await HAProxy.behind(behind, (origin.address() as AddressInfo).port)
+    program = await Program.start({
+      listener: {
+        site: {
+          mode: 'reverse',
+          address: ['127.0.0.1:0'],
+          proxy_protocol: 'require',
+          proxy_protocol_user: 'cn',
+          filter: ['rules'],
+        },
+      },
+      upstream: { site: { servers: [`127.0.0.1:${behind}`] } },
+      outgoing: { proxy_protocol: 'v2' },
+      rule: [{ user: ['joe'], scheme: ['https'], port: [port], do: 'permit', final: true }, {
+        do: 'deny',
+        reason: 'a stranger',
+      }],
+    })
+    front = await HAProxy.ending(port, program.port('site'), at('server.pem'), at('joe.pem'))
+  })
+
+  afterAll(async () => {
+    front?.[Symbol.dispose]()
+    back?.[Symbol.dispose]()
+    await program?.[Symbol.asyncDispose]()
+    origin?.close()
+  })
+
+  const ask = (...words: string[]) =>
+    curl(
+      '--cacert',
+      at('server.pem'),
+      '--resolve',
+      `site.test:${port}:127.0.0.1`,
+      ...words,
+      `https://site.test:${port}/`,
+    )
+
+  test('who has a good certificate is the user; the origin hears of https, and its proxy of the name and the id', async () => {
+    const { output } = await ask('--cert', at('joe.pem'))
+    expect(String(output)).toMatch(/^https for 127\.0\.0\.1(, 127\.0\.0\.1)?, told site\.test id-\d+$/)
+  })
+
+  test('whose certificate is not good is nobody, and so is who has none', async () => {
+    expect(String((await ask('--cert', at('stranger.pem'))).output)).toContain('a stranger')
+    expect(String((await ask()).output)).toContain('a stranger')
+  })
+
+  test('the log has what HAProxy has said', async () => {
+    const lines = await program.accessLog(3)
+    const url = `https://site.test:${port}/`
+    const tls = { version: 'TLSv1.3', cipher: expect.stringMatching(/^TLS_/), server_name: 'site.test' }
+    const unique_id = expect.stringMatching(/^id-\d+$/)
+    const certificates = [['joe', true, 'joe'], ['joe', false, null], [null, false, null]] as const
+    for (const [i, [client_name, client_verified, user]] of certificates.entries()) {
+      expect(lines[i]).toMatchObject({ url, user, unique_id, tls: { ...tls, client_name, client_verified } })
+    }
+  })
+})
+
+const missingNginx = lacking('nginx', 'curl')
+
+describe.each(['v1', 'v2'])('origins that expect the PROXY protocol, %s', (version) => {
+  let origin: Server
+  let program: Program
 
   beforeAll(async () => {
     origin = createServer((request, response) => response.end(`for ${request.headers['x-forwarded-for']}`))
     origin.listen(0, '127.0.0.1')
     await once(origin, 'listening')
+    program = await Program.start({
+      listener: { http: { address: ['127.0.0.1:0'] } },
+      outgoing: { proxy_protocol: version, connect_ports: ['1-65535'] },
+      http: { forwarded_for: 'delete' },
+    })
   })
 
-  afterAll(() => origin.close())
+  afterAll(async () => {
+    await program?.[Symbol.asyncDispose]()
+    origin?.close()
+  })
 
-  test.each(['v1', 'v2'])(
-    "%s: HAProxy learns who the client is, each connection being one client's",
-    async (version) => {
+  const through = (client: string) => ['-x', `http://127.0.0.1:${program.port('http')}`, '--interface', client]
+
+  test.skipIf(missing !== '')(
+    `HAProxy learns who the client is, each connection being one client's${missing}`,
+    async () => {
       const port = await freePort()
       using _haproxy = await HAProxy.behind(port, (origin.address() as AddressInfo).port)
-      await using program = await Program.start({
-        listener: { http: { address: ['127.0.0.1:0'] } },
-        outgoing: { proxy_protocol: version, connect_ports: ['1-65535'] },
-        http: { forwarded_for: 'delete' },
-      })
-      const proxy = ['-x', `http://127.0.0.1:${program.port('http')}`]
       const url = `http://127.0.0.1:${port}/`
       for (const client of ['127.0.0.3', '127.0.0.4', '127.0.0.3']) {
-        const twice = await curl(...proxy, '--interface', client, url, url)
+        const twice = await curl(...through(client), url, url)
         expect(String(twice.output)).toBe(`for ${client}for ${client}`)
-        const tunnelled = await curl(...proxy, '--interface', client, '-p', url)
+        const tunnelled = await curl(...through(client), '-p', url)
         expect(String(tunnelled.output)).toBe(`for ${client}`)
       }
     },
   )
+
+  test.skipIf(missingNginx !== '')(`nginx learns who the client is${missingNginx}`, async () => {
+    const port = await freePort()
+    using _nginx = await Nginx.start(port)
+    const words = [...through('127.0.0.3'), `http://127.0.0.1:${port}/`]
+    expect(String((await curl(...words)).output)).toBe('127.0.0.3 127.0.0.1 127.0.0.1')
+    expect(String((await curl('-p', ...words)).output)).toBe('127.0.0.3 127.0.0.1 127.0.0.1')
+  })
 })
 
 describe('a listener that requires the PROXY protocol', () => {
