@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Balance, Group, type GroupOptions, hashOf, Server } from '../../core/flow/group.ts'
 import { EJECTION, EJECTION_MAX } from '../../core/limits.ts'
@@ -284,4 +285,53 @@ describe('a limit of requests', () => {
     group.judged(servers[0], true)
     expect(told).toBe(2)
   })
+})
+
+/** What may happen to a group, by the number of a server. */
+type Event = readonly [what: 'ask' | 'end' | 'fail' | 'well' | 'ill' | 'wait', which: number]
+
+const EVENT: fc.Arbitrary<Event> = fc.tuple(
+  fc.constantFrom('ask', 'ask', 'ask', 'end', 'fail', 'well', 'ill', 'wait'),
+  fc.nat(9),
+)
+
+test.each(ALL)('%s: whatever happens, whoever may be asked is found, and nobody else', (balance) => {
+  fc.assert(
+    fc.property(fc.array(EVENT, { maxLength: 60 }), fc.integer({ min: 0, max: 3 }), (events, most) => {
+      const { clock, group, servers } = world(3, { balance, most, slow_start: 5000 })
+      const open: Server[] = []
+      let freed = 0
+      group.freed = () => freed++
+      for (const [what, which] of events) {
+        const server = servers[which % servers.length]
+        if (what === 'fail') group.failed(server)
+        else if (what === 'well' || what === 'ill') group.judged(server, what === 'well')
+        else if (what === 'wait') clock.advance(which * 1000)
+        else if (what === 'end') {
+          const last = open.pop()
+          if (last === undefined) continue
+          const before = freed
+          group.end(last)
+          expect(freed).toBe(before + 1)
+        } else {
+          const tried = new Set(servers.slice(0, which % 3))
+          const found = group.choose(`key ${which}`, tried)
+          const up = servers.filter((one) => one.state !== 'down' && !tried.has(one))
+          const room = up.filter((one) => most === 0 || one.active < most)
+          if (found !== null) {
+            expect(room).toContain(found)
+            if (found.state === 'ejected') expect(up.every(({ state }) => state === 'ejected')).toBe(true)
+            group.begin(found)
+            open.push(found)
+          } else if (up.length === 0) expect(group.full(tried)).toBe(false)
+          else {
+            expect(group.full(tried)).toBe(true)
+            expect(room.every(({ state }) => state === 'ejected')).toBe(true)
+          }
+        }
+        for (const one of servers) expect(one.active).toBe(open.filter((each) => each === one).length)
+      }
+    }),
+    { numRuns: 300 },
+  )
 })
