@@ -1,8 +1,9 @@
 /** Does this proxy do what the table says of it? Asked before anything is measured, and of single answers meanwhile. */
 import { createReadStream } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import { Buffer } from 'node:buffer'
-import type { Origin, Path } from './origin.ts'
+import { type Origin, type Path, TLS_NAME } from './origin.ts'
 import type { Claims, Mode } from './program.ts'
 
 /** A proxy that runs, as the load sees it. */
@@ -46,7 +47,7 @@ export function target(mode: Mode, origin: Origin, path: string, to: 'origin' | 
 /** Gives the number of requests (of connections, where only bytes are passed) it made; throws with the first false claim. */
 export async function check(proxy: Running, origin: Origin): Promise<number> {
   const { claims } = proxy
-  const agent = new Agent({ keepAlive: claims.keepsAlive, maxSockets: 1 })
+  const agent = agentOf(proxy)
   const get = (path: string) => ask(proxy, origin, { to: 'origin', path }, agent)
   try {
     const small = await get('/small')
@@ -62,7 +63,7 @@ export async function check(proxy: Running, origin: Origin): Promise<number> {
     expect(forwarded === claims.forwardedFor, `X-Forwarded-For is ${forwarded ? '' : 'not '}added`)
     const kept = second.reused && first.fields['x-saw-connection'] === second.fields['x-saw-connection']
     expect(kept === claims.keepsAlive, `connections are ${kept ? '' : 'not '}kept on both sides`)
-    if (proxy.mode === 'tcp') return 1
+    if (proxy.mode === 'tcp' || proxy.mode === 'tls') return 1
     const body = origin.bodies['/large'].subarray(0, POST_SIZE)
     expectBody(await ask(proxy, origin, { to: 'echo', path: '/echo', body }, agent), body, 'the answer to a POST')
     return 6
@@ -76,7 +77,7 @@ export async function check(proxy: Running, origin: Origin): Promise<number> {
  * counts them. `stop` gives how many it had; it rejects when one was wrong.
  */
 export function watch(proxy: Running, origin: Origin, path: Path, often: number): { stop(): Promise<number> } {
-  const agent = new Agent({ keepAlive: proxy.claims.keepsAlive, maxSockets: 1 })
+  const agent = agentOf(proxy)
   let going = true
   let wake = () => {}
   const rest = () =>
@@ -108,10 +109,18 @@ export function watch(proxy: Running, origin: Origin, path: Path, often: number)
   }
 }
 
+function agentOf({ mode, claims }: Running): Agent {
+  const options = { keepAlive: claims.keepsAlive, maxSockets: 1 }
+  // Who signed the origin's certificate is no matter here.
+  return mode === 'tls'
+    ? new SecureAgent({ ...options, servername: TLS_NAME, rejectUnauthorized: false })
+    : new Agent(options)
+}
+
 function ask(proxy: Running, origin: Origin, { to, path, body }: Question, agent: Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const host = hostOf(proxy.mode, origin, to)
-    const asked = request({
+    const asked = (proxy.mode === 'tls' ? secureRequest : request)({
       host: '127.0.0.1',
       port: proxy.port,
       path: target(proxy.mode, origin, path, to),

@@ -1,6 +1,7 @@
 /** A client's connection that knows what must come: any other byte is a failure. */
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 
 const HEAD_END = '\r\n\r\n'
 const HEAD_SIZE = 16_384
@@ -40,12 +41,26 @@ export class Line {
         },
       })
       const line = new Line(socket)
-      socket.once('connect', () => resolve(line))
-      socket.on('end', () => line.#end())
-      socket.on('error', (error) => {
-        line.#fail(error.message)
-        reject(error)
-      })
+      line.#attend('connect', resolve, reject)
+    })
+  }
+
+  /** The same over TLS, to who has this name; anybody's certificate will do. */
+  static openSecure(port: number, servername: string): Promise<Line> {
+    return new Promise((resolve, reject) => {
+      const socket = connectSecurely({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
+      const line = new Line(socket)
+      socket.on('data', (bytes: Buffer) => line.#take(bytes))
+      line.#attend('secureConnect', resolve, reject)
+    })
+  }
+
+  #attend(ready: string, resolve: (line: Line) => void, reject: (error: Error) => void): void {
+    this.#socket.once(ready, () => resolve(this))
+    this.#socket.on('end', () => this.#end())
+    this.#socket.on('error', (error) => {
+      this.#fail(error.message)
+      reject(error)
     })
   }
 

@@ -54,6 +54,7 @@ const WARM_UNITS: Readonly<Partial<Record<WorkloadName, number>>> = {
   bulk: 1,
   tunnel: 1,
   passthrough: 1,
+  tls: 1,
   medium: 10_000,
   connects: 5000,
 }
@@ -86,6 +87,7 @@ export function loadOf(name: WorkloadName, proxy: Running, origin: Origin, rate:
       return (seconds) => steady(proxy, origin, seconds, rate)
     case 'tunnel':
     case 'passthrough':
+    case 'tls':
       return (seconds) => tunnelBulk(proxy, origin, seconds)
     case 'connects':
       return (seconds) => tunnelChurn(proxy, origin, seconds)

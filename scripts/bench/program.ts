@@ -6,8 +6,8 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { WorkloadName } from './workloads.ts'
 
-/** `tcp` passes bytes on to the origin, whatever they say. */
-export type Mode = 'forward' | 'reverse' | 'tcp'
+/** `tcp` passes bytes on to the origin, whatever they say; `tls` where the name in a ClientHello leads. */
+export type Mode = 'forward' | 'reverse' | 'tcp' | 'tls'
 
 /** What the check (check.ts) must find true, and what the table must not hide. */
 export interface Claims {
@@ -27,7 +27,7 @@ export interface Program {
   readonly modes: readonly Mode[]
   /** The mode in which bytes go through a tunnel, and those in which a protocol may be upgraded. */
   readonly tunnels: Mode | null
-  /** It can pass any bytes on to one server (mode `tcp`). */
+  /** It has the modes `tcp` and `tls`. */
   readonly passes: boolean
   readonly upgrades: readonly Mode[]
   readonly claims: Claims

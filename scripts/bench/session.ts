@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { check, checkLog, type Running } from './check.ts'
 import { fileLimit, start, type Started } from './machine.ts'
-import type { Origin } from './origin.ts'
+import { type Origin, TLS_NAME } from './origin.ts'
 import { freePort, untilListening } from './ports.ts'
 import { configure, type Mode, nginxUser, type Program } from './program.ts'
 
@@ -37,11 +37,11 @@ export async function begin(setting: Setting, origin: Origin, folder: string): P
   const { program, mode, workers } = setting
   const log = join(folder, `${program.name}.access.log`)
   const files = fileLimit()
-  const ports = { forward: await freePort(), reverse: await freePort(), tcp: await freePort() }
+  const ports = { forward: await freePort(), reverse: await freePort(), tcp: await freePort(), tls: await freePort() }
   const port = ports[mode]
   const values = {
     ...{ folder, log, files, workers, program: program.name, user: nginxUser() },
-    ...{ ...ports, origin: origin.port, echo: origin.echo },
+    ...{ ...ports, origin: origin.port, echo: origin.echo, secure: origin.secure, name: TLS_NAME },
     // HAProxy wants two descriptors a connection, and some; nginx counts both sides as connections.
     ...{ connections: (files - SPARE_FILES) >> 1, descriptors: files - 100 },
     ...program.values?.(workers),
@@ -55,7 +55,9 @@ export async function begin(setting: Setting, origin: Origin, folder: string): P
     program.logsToOutput === true ? log : undefined,
   )
   // A tunnel that reads nothing can add nothing.
-  const claims = mode === 'tcp' ? { via: false, forwardedFor: false, keepsAlive: true } : program.claims
+  const claims = mode === 'tcp' || mode === 'tls'
+    ? { via: false, forwardedFor: false, keepsAlive: true }
+    : program.claims
   try {
     await untilListening(started, port)
     const proxy: Running = { pid: started.pid, mode, port, log, claims }

@@ -5,7 +5,7 @@ import { hostOf, type Running, target } from './check.ts'
 import { Latencies } from './latencies.ts'
 import { Line } from './line.ts'
 import type { Tally } from './measure.ts'
-import type { Origin, Path } from './origin.ts'
+import { type Origin, type Path, TLS_NAME } from './origin.ts'
 
 const BULK_TUNNELS = 8
 const CLIENTS = 64
@@ -77,6 +77,7 @@ async function crowd(
 }
 
 async function openTunnel(proxy: Running, origin: Origin): Promise<Line> {
+  if (proxy.mode === 'tls') return await Line.openSecure(proxy.port, TLS_NAME)
   const line = await Line.open(proxy.port)
   if (proxy.mode === 'tcp') return line
   const host = hostOf('forward', origin)

@@ -11,6 +11,7 @@ export type WorkloadName =
   | 'bulk'
   | 'tunnel'
   | 'passthrough'
+  | 'tls'
   | 'connects'
   | 'messages'
   | 'idle'
@@ -45,6 +46,13 @@ export const WORKLOADS: readonly Workload[] = [
   { ...usual, name: 'bulk', title: 'GET of 10 MB, 8 clients', bytes: true },
   { ...usual, name: 'tunnel', title: '10 MB after 10 MB through CONNECT, 8 tunnels', bytes: true, tunnels: true },
   { ...usual, name: 'passthrough', title: '10 MB after 10 MB of any TCP, 8 connections', bytes: true, tunnels: true },
+  {
+    ...usual,
+    name: 'tls',
+    title: '10 MB after 10 MB of TLS, led by its name, 8 connections',
+    bytes: true,
+    tunnels: true,
+  },
   { ...usual, name: 'connects', title: 'CONNECT, one GET of 1 KB, close, 64 clients', unit: 'tunnel', tunnels: true },
   { ...usual, name: 'messages', title: '64 bytes there and back after Upgrade, 64 clients', unit: 'message' },
   { ...usual, name: 'idle', title: 'connections that lie idle', leisurely: true },
@@ -67,6 +75,8 @@ export function modesOf(workload: Workload, program: Program): readonly Mode[] {
       return tunnels === null ? [] : [tunnels]
     case 'passthrough':
       return program.passes ? ['tcp'] : []
+    case 'tls':
+      return program.passes ? ['tls'] : []
     case 'connects':
       return tunnels === 'forward' ? [tunnels] : []
     case 'messages':

@@ -14,7 +14,7 @@ const bodies = {
   '/medium': Buffer.from('medium'),
   '/large': Buffer.alloc(100_000, 'l'),
 }
-const origin: Origin = { port: 1111, echo: 2222, bodies, stop: () => Promise.resolve(true) }
+const origin: Origin = { port: 1111, secure: 3333, echo: 2222, bodies, stop: () => Promise.resolve(true) }
 
 /** What is wrong with the proxy, and with the origin it pretends to have behind it. */
 interface Fault {

@@ -71,6 +71,7 @@ describe('who is measured', () => {
     ['--workload churn --mode forward', 'bun forward, haproxy forward, squid forward, tinyproxy forward'],
     ['--workload churn --quick', 'bun reverse, haproxy reverse'],
     ['--workload passthrough', 'bun tcp, haproxy tcp, haproxy-splice tcp'],
+    ['--workload tls', 'bun tls, haproxy tls, haproxy-splice tls'],
     ['--workload passthrough --only squid,bun,haproxy', 'bun tcp, haproxy tcp'],
     ['--workload connects --quick', 'bun forward, squid forward'],
     ['--workload get --quick --mode forward', 'bun forward, haproxy forward, squid forward'],
@@ -98,7 +99,7 @@ describe('who is measured', () => {
   test('without a word, every workload is measured of somebody', () => {
     const names = new Set(planOf().steps.map(({ workload }) => workload.name))
     expect([...names].join(' ')).toBe(
-      'get steady churn pipelined post medium bulk tunnel passthrough connects messages idle beside workers',
+      'get steady churn pipelined post medium bulk tunnel passthrough tls connects messages idle beside workers',
     )
   })
 })
