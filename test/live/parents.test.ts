@@ -63,8 +63,22 @@ class OtherProxy extends Peer {
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 const at = (port: number): string => `127.0.0.1:${port}`
 
+/** What a program that is somebody's parent is told. */
+const PARENT = { outgoing: { connect_ports: ['1-65535'] }, access_log: { format: 'json', destination: 'stdout' } }
+
 let origin: Server
 let folder: string
+let others: OtherProxy[] = []
+let parent: Program
+/** Another parent, which is killed. */
+let victim: Program
+let victimPort: number
+/** One that is told of credentials that are not there. */
+let misled: Program
+let program: Program
+
+const start = (): Promise<Program> =>
+  Program.start({ ...PARENT, http: { name: 'victim' }, listener: { http: { address: at(victimPort) } } })
 
 beforeAll(async () => {
   origin = createOrigin((request, response) => {
@@ -73,68 +87,62 @@ beforeAll(async () => {
   origin.listen(0, '127.0.0.1')
   await once(origin, 'listening')
   folder = newFolder()
-  for (
-    const [name, mode, text] of [['login', 0o600, 'joe:secret\n'], ['open', 0o644, 'joe:secret'], [
-      'wrong',
-      0o600,
-      'joe:no',
-    ]] as const
-  ) {
+  const files = [['login', 0o600, 'joe:secret\n'], ['open', 0o644, 'joe:secret'], ['wrong', 0o600, 'joe:no']] as const
+  for (const [name, mode, text] of files) {
     writeFileSync(join(folder, name), text)
     chmodSync(join(folder, name), mode)
   }
-})
-
-afterAll(() => void origin?.close())
-
-/** What a program that is somebody's parent is told. */
-const PARENT = { outgoing: { connect_ports: ['1-65535'] }, access_log: { format: 'json', destination: 'stdout' } }
-
-describe.skipIf(missing !== '')(`what speaks with curl comes through${missing}`, () => {
-  let parent: Program
-  let program: Program
-  let others: OtherProxy[] = []
-
-  beforeAll(async () => {
-    others = missingPeers === '' ? await Promise.all([OtherProxy.squid(), OtherProxy.tinyproxy()]) : []
-    const users_file = join(folder, 'login')
-    parent = await Program.start({
+  misled = Program.run({
+    parent: { p: { servers: ['127.0.0.1:1'], credentials_file: join(folder, 'missing') } },
+    outgoing: { parent: 'p' },
+  })
+  others = missingPeers === '' ? await Promise.all([OtherProxy.squid(), OtherProxy.tinyproxy()]) : []
+  victimPort = await freePort()
+  const users_file = join(folder, 'login')
+  ;[parent, victim] = await Promise.all([
+    Program.start({
       ...PARENT,
       http: { name: 'parent' },
       listener: {
         http: { address: '127.0.0.1:0', users_file },
+        free: { address: '127.0.0.1:0' },
         socks: { mode: 'socks', address: '127.0.0.1:0' },
         locked: { mode: 'socks', address: '127.0.0.1:0', users_file },
       },
-    })
-    const http = [at(parent.port('http'))]
-    const locked = [at(parent.port('locked'))]
-    const socks = [at(parent.port('socks'))]
-    const parents = {
-      http: { servers: http, credentials_file: join(folder, 'open') },
-      wrong: { servers: http, credentials_file: join(folder, 'wrong') },
-      socks4a: { type: 'socks4a', servers: socks },
-      socks5: { type: 'socks5', servers: socks },
-      login: { type: 'socks5', servers: locked, credentials_file: join(folder, 'login') },
-      nobody: { servers: [at(await freePort()), at(await freePort())] },
-      squid: { servers: [at(others[0]?.port ?? 1)] },
-      tinyproxy: { servers: [at(others[1]?.port ?? 1)], credentials_file: join(folder, 'login') },
-    }
-    const names = Object.keys(parents)
-    program = await Program.start({
-      ...PARENT,
-      http: { name: 'child' },
-      listener: Object.fromEntries(names.map((name) => [name, { address: '127.0.0.1:0', filter: ['rules'] }])),
-      parent: parents,
-      rule: names.map((name) => ({ listener: name, do: 'permit', parent: name })),
-    })
+    }),
+    start(),
+  ])
+  const http = [at(parent.port('http'))]
+  const locked = [at(parent.port('locked'))]
+  const socks = [at(parent.port('socks'))]
+  const parents = {
+    http: { servers: http, credentials_file: join(folder, 'open') },
+    wrong: { servers: http, credentials_file: join(folder, 'wrong') },
+    socks4a: { type: 'socks4a', servers: socks },
+    socks5: { type: 'socks5', servers: socks },
+    login: { type: 'socks5', servers: locked, credentials_file: join(folder, 'login') },
+    nobody: { servers: [at(await freePort()), at(await freePort())] },
+    squid: { servers: [at(others[0]?.port ?? 1)] },
+    tinyproxy: { servers: [at(others[1]?.port ?? 1)], credentials_file: join(folder, 'login') },
+    group: { servers: [at(victimPort), at(parent.port('free'))], check: 'tcp', check_interval: '100ms' },
+  }
+  const names = Object.keys(parents)
+  program = await Program.start({
+    ...PARENT,
+    http: { name: 'child' },
+    listener: Object.fromEntries(names.map((name) => [name, { address: '127.0.0.1:0', filter: ['rules'] }])),
+    parent: parents,
+    rule: names.map((name) => ({ listener: name, do: 'permit', parent: name })),
   })
+})
 
-  afterAll(async () => {
-    await Promise.all([program?.[Symbol.asyncDispose](), parent?.[Symbol.asyncDispose]()])
-    for (const other of others) other[Symbol.dispose]()
-  })
+afterAll(async () => {
+  await Promise.all([program, parent, victim, misled].map((one) => one?.[Symbol.asyncDispose]()))
+  for (const other of others) other[Symbol.dispose]()
+  origin?.close()
+})
 
+describe.skipIf(missing !== '')(`with curl${missing}`, () => {
   const ask = (name: string, ...words: string[]) =>
     curl('-x', `http://${at(program.port(name))}`, `http://${at(portOf(origin))}/page`, ...words)
 
@@ -159,7 +167,9 @@ describe.skipIf(missing !== '')(`what speaks with curl comes through${missing}`,
     const { output } = await ask('nobody')
     expect(String(output)).toContain('502')
     const find = () =>
-      program.output.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ parent }) => parent === 'nobody')
+      program.output.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ parent }) =>
+        parent === 'nobody'
+      )
     await program.until(() => find() !== undefined, 'a line in the access log')
     const line = find()
     expect(line).toMatchObject({ failure: 'connect-refused', hierarchy: 'ROUNDROBIN_PARENT', status: 502 })
@@ -180,13 +190,9 @@ describe.skipIf(missing !== '')(`what speaks with curl comes through${missing}`,
 })
 
 test('credentials that cannot be read: the proxy does not start, and says why', async () => {
-  await using program = Program.run({
-    parent: { p: { servers: ['127.0.0.1:1'], credentials_file: join(folder, 'missing') } },
-    outgoing: { parent: 'p' },
-  })
-  const { code } = await program.exited
+  const { code } = await misled.exited
   expect(code).not.toBe(0)
-  expect(program.diagnostics).toContain(`parent.p.credentials_file: ${join(folder, 'missing')} cannot be read`)
+  expect(misled.diagnostics).toContain(`parent.p.credentials_file: ${join(folder, 'missing')} cannot be read`)
 })
 
 const CLIENTS = 8
@@ -194,25 +200,11 @@ const CLIENTS = 8
 const ENOUGH = 100
 
 test('a parent that is killed under load and brought back: lost is what it had in hand at most', async () => {
-  const ports = [await freePort(), await freePort()]
-  const start = (i: number): Promise<Program> =>
-    Program.start({ ...PARENT, http: { name: `parent${i}` }, listener: { http: { address: at(ports[i]) } } })
-  const [first, second, child] = await Promise.all([
-    start(0),
-    start(1),
-    Program.start({
-      parent: { group: { servers: ports.map(at) } },
-      outgoing: { parent: 'group' },
-      access_log: { destination: 'off' },
-    }),
-  ])
-  await using program = child
-  const parents = [first, second]
-  const answered = [0, 0]
+  const answered = { victim: 0, parent: 0 }
   const failed: string[] = []
   let sent = 0
   let over = false
-  const more = async (who: number, count: number): Promise<void> => {
+  const more = async (who: 'victim' | 'parent', count: number): Promise<void> => {
     const enough = answered[who] + count
     await until(() => answered[who] >= enough, `${count} answers more through ${who}`)
   }
@@ -225,32 +217,31 @@ test('a parent that is killed under load and brought back: lost is what it had i
       failed.push(String(error))
       return false
     }
-    const through = /parent([01])/.exec(answer.body.toString())
-    if (statusOf(answer) === 200 && through !== null) answered[Number(through[1])]++
+    const through = /(victim|parent)$/.exec(answer.body.toString())
+    if (statusOf(answer) === 200 && through !== null) answered[through[1] as 'victim' | 'parent']++
     // Without a parent in its Via it would have come directly.
     else failed.push(`${answer.line} ${answer.body}`)
     return valueOf(answer, 'connection') !== 'close'
   }
   const clients = Array.from({ length: CLIENTS }, async () => {
     while (!over) {
-      using client = await RawClient.connect(program.port('http'))
+      using client = await RawClient.connect(program.port('group'))
       for (let open = true; open && !over;) open = await ask(client)
     }
   })
   try {
-    await Promise.all([more(0, ENOUGH), more(1, ENOUGH)])
-    for (const pid of [parents[0].pid, ...parents[0].workers]) process.kill(pid, 'SIGKILL')
-    await parents[0].exited
-    const before = answered[0]
-    await more(1, ENOUGH)
-    expect(answered[0] - before).toBeLessThanOrEqual(CLIENTS)
-    parents[0] = await start(0)
-    await more(0, 1)
+    await Promise.all([more('victim', ENOUGH), more('parent', ENOUGH)])
+    for (const pid of [victim.pid, ...victim.workers]) process.kill(pid, 'SIGKILL')
+    await victim.exited
+    const before = answered.victim
+    await more('parent', ENOUGH)
+    expect(answered.victim - before).toBeLessThanOrEqual(CLIENTS)
+    victim = await start()
+    await more('victim', 1)
   } finally {
     over = true
     await Promise.all(clients)
-    await Promise.all(parents.map((one) => one[Symbol.asyncDispose]()))
   }
-  expect(sent).toBe(answered[0] + answered[1] + failed.length)
+  expect(sent).toBe(answered.victim + answered.parent + failed.length)
   expect(failed.length, failed.join('; ')).toBeLessThanOrEqual(CLIENTS)
 })
