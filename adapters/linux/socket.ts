@@ -324,7 +324,7 @@ export class EpollSocket implements Socket, Watched {
   }
 
   /** What a relay does, by reading and writing. */
-  async #carry(to: EpollSocket, limit: number, waiting: Waiting): Promise<number> {
+  async #carry(to: Socket, limit: number, waiting: Waiting): Promise<number> {
     this.#most = Math.min(limit, READ_SIZE)
     waiting('source')
     const pulled = await this.next()
@@ -346,7 +346,8 @@ export class EpollSocket implements Socket, Watched {
   }
 
   relay(to: Socket, limit: number, waiting: Waiting): Promise<number> {
-    if (!(to instanceof EpollSocket)) throw new Error('a relay needs two sockets of this engine')
+    // TLS, which the kernel knows nothing of.
+    if (!(to instanceof EpollSocket)) return this.#carry(to, limit, waiting)
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
     if (to.#ended) throw new SinkFailure('closed', '')
     if (to.sink !== null || to.#tail !== null) throw new Error('a write is under way on the other socket')

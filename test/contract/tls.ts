@@ -137,6 +137,26 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
     })
   })
 
+  if (runtime.engine === 'epoll') {
+    check('takes what is relayed from a plain socket', async () => {
+      await shake(
+        plainServer(),
+        plainClient(),
+        'a.test',
+        ({ client, server }) =>
+          withPair(runtime, 4, async ({ client: sender, server: source }) => {
+            const sent = send(sender, 1_000_000).then(() => sender.end())
+            const relayed = (async () => {
+              while (await source.relay!(server, 65_536, () => {}) > 0);
+              server.end()
+            })()
+            expect(await receive(client)).toBe(1_000_000)
+            await Promise.all([sent, relayed])
+          }),
+      )
+    })
+  }
+
   check(HALF, async () => {
     await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
       client.end()
