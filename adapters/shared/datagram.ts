@@ -5,6 +5,11 @@ import { ipEndpoint } from './endpoint.ts'
 import { closed, systemFailure } from './failure.ts'
 import { DONE, plain } from './pushed.ts'
 
+function withoutZone(address: string): string {
+  const percent = address.indexOf('%')
+  return percent < 0 ? address : address.slice(0, percent)
+}
+
 /** Packets waiting unpulled; more are dropped, as the kernel would. */
 const QUEUE = 64
 
@@ -23,10 +28,12 @@ class NodeDatagram implements Datagram {
     this.local = ipEndpoint(address, port)
     this.peer = peer
     this.socket = socket
+    // Some machines do not tell the zone of who sent it.
+    const bare = withoutZone(peer.address)
     socket.on('message', (packet, sender) => {
       // The kernel lets in the peer's alone once connected; what came between bind and connect it does not sort out.
       const { address, port } = ipEndpoint(sender.address, sender.port)
-      if (port === peer.port && address === peer.address) this.deliver(plain(packet))
+      if (port === peer.port && withoutZone(address) === bare) this.deliver(plain(packet))
     })
     socket.on('error', (error) => this.fail(systemFailure(error)))
   }

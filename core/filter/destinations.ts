@@ -113,6 +113,13 @@ export class Destinations {
     return this.#isListener(outer, port) || inner.some((each) => this.#isListener(each, port)) ? 'loop' : null
   }
 
+  /** The address and the IPv4 ones it may stand for, canonical text: what a rule about it is about. */
+  meanings(address: string): readonly string[] {
+    const outer = parseAddress(address)
+    const inner = outer === null ? NONE : this.#carried(outer)
+    return inner.length === 0 ? [address] : [address, ...inner.map(formatAddress)]
+  }
+
   /** The `deny` network that refuses this address, for the log, or `null`. */
   rule(address: string): string | null {
     const outer = parseAddress(address)

@@ -6,7 +6,6 @@ import { type Helper, openHelper } from '../flow/classifiers.ts'
 import { IcapService } from '../flow/icap_client.ts'
 import type { IcapPool } from '../flow/icap_pool.ts'
 import { ListFailure, Lists } from '../flow/lists.ts'
-import type { Resolver } from '../flow/resolver.ts'
 import { parseAddress } from '../bytes/address.ts'
 import { ruleName } from '../filter/actions.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
@@ -34,7 +33,7 @@ export class Filters {
     this.rules = rules
     this.lists = lists
     this.#proxy = proxy
-    this.#book = new RuleBook(rules, (host) => addressesOf(proxy.resolver, host))
+    this.#book = new RuleBook(rules, (host) => addressesOf(proxy, host))
   }
 
   /** @throws StartFailure for what cannot be read or started, with what to do about it. */
@@ -212,8 +211,12 @@ async function readFiles(runtime: Runtime, { rule }: Settings): Promise<Readonly
   return files
 }
 
-async function addressesOf(resolver: Resolver, host: string): Promise<readonly string[]> {
-  if (parseAddress(host) !== null) return [host]
+async function addressesOf({ resolver, dialler, destinations }: Proxy, host: string): Promise<readonly string[]> {
+  // Which IPv4 addresses are meant is known when the translator is.
+  if (dialler.translation !== null) await dialler.translation.wait()
+  if (parseAddress(host) !== null) return destinations.meanings(host)
   const found = await Promise.allSettled([resolver.lookup(host, 4), resolver.lookup(host, 6)])
-  return found.flatMap((one) => one.status === 'fulfilled' ? one.value : [])
+  return found.flatMap((one) => one.status === 'fulfilled' ? one.value : []).flatMap((one) =>
+    destinations.meanings(one)
+  )
 }

@@ -64,6 +64,7 @@ describe('this machine', () => {
     judge.translates([parseNetwork('2001:db8:ffff::/96')!, parseNetwork(prefix)!])
     expect(judge.refuses(inside, 80)).toBe('destination-refused')
     expect(judge.rule(inside)).toBe('10.0.0.0/8')
+    expect(judge.meanings(inside)).toEqual(expect.arrayContaining([inside, '10.0.0.1']))
     expect(judge.refuses(outside, 80)).toBeNull()
     judge.translates([])
     if (!prefix.startsWith('64:')) expect(judge.refuses(inside, 80)).toBeNull()

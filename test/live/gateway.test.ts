@@ -64,6 +64,8 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
       },
     }, { within: gate.prefix })
     expect(program.diagnostics).toContain('this machine has no address 10.4.0.3 to come from')
+    // Of the runtimes' own sockets, Deno's cannot be told of a link, and neither they nor Bun's tell of one.
+    const reachesLinks = EPOLL || PROGRAM !== 'deno'
     for (const tunnel of [false, true]) {
       expect(await get(six, 'http://[2001:db8:6::1]:3128', 'http://10.4.0.2/a', tunnel)).toMatchObject({
         status: 200,
@@ -78,17 +80,18 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
     }
     // Addresses of one wire: a client's, and where the operator wrote one down. In a URL they are nobody's.
     expect(await get(six, `http://[fe80::1%25${there}]:3128`, 'http://10.4.0.2/c')).toMatchObject({ status: 200 })
-    expect(await get(four, '', 'http://10.4.0.1/d')).toMatchObject({ status: 200, host: '10.4.0.1' })
+    expect(await get(four, '', 'http://10.4.0.1/d')).toMatchObject({ status: reachesLinks ? 200 : 502 })
     const raw =
       `exec 3<>/dev/tcp/10.4.0.1/3128; printf 'GET http://[fe80::2%%25${here}]/ HTTP/1.1\r\nHost: h\r\n\r\n' >&3; head -1 <&3`
     expect(String((await four.run('bash', ['-c', raw])).output)).toBe('HTTP/1.1 400 Bad Request\r\n')
     const wire = `%${here}`
+    const said = EPOLL || PROGRAM.startsWith('node') ? wire : ''
     expect((await program.accessLog(6)).map(({ client, origin }) => [client, origin])).toEqual([
       ['2001:db8:6::2', '10.4.0.2'],
       ['10.4.0.2', '2001:db8:6::2'],
       ['2001:db8:6::2', '10.4.0.2'],
       ['10.4.0.2', '2001:db8:6::2'],
-      [`fe80::2${wire}`, '10.4.0.2'],
+      [`fe80::2${said}`, '10.4.0.2'],
       ['10.4.0.2', `fe80::2${wire}`],
     ])
   })
@@ -126,7 +129,8 @@ describe.skipIf(withoutNames !== '')(`a proxy without IPv4${withoutNames}`, () =
   test('reaches IPv4 through NAT64, by the prefix that unbound tells of', async () => {
     using network = Network.make()
     const [proxy, world] = ['proxy', 'world'].map((name) => network.space(name))
-    proxy.join(world, { v6: ['2001:db8:1::2/64', '2001:db8:1::1/64'] })
+    const [link, other] = proxy.join(world, { v6: ['2001:db8:1::2/64', '2001:db8:1::1/64'] })
+    world.ip('addr', 'add', 'fe80::1/64', 'dev', other, 'nodad')
     proxy.route('2001:db8:1::1')
     // The world as its translator shows it: 192.0.2.1, and 10.0.0.1 which nobody may reach.
     for (const address of ['2001:db8:64:64::c000:201', '2001:db8:64:64::a00:1']) {
@@ -136,15 +140,16 @@ describe.skipIf(withoutNames !== '')(`a proxy without IPv4${withoutNames}`, () =
     const folder = newFolder()
     try {
       const config = join(folder, 'unbound.conf')
-      writeFileSync(config, UNBOUND(folder))
+      writeFileSync(config, UNBOUND(folder, `fe80::1%${other}`))
       await Promise.all([
         nameServer(world, 'dnsmasq', DNSMASQ, /started/),
         nameServer(world, 'unbound', ['-d', '-p', '-c', config], /start of service/),
       ])
       await using program = await Program.start({
-        listener: { http: { address: '[::1]:3128' } },
+        listener: { http: { address: '[::1]:3128', filter: ['rules'] } },
+        rule: [{ address: '198.18.0.0/15', do: 'deny', status: 451 }],
         outgoing: { nat64: 'auto', deny: ['10.0.0.0/8'], connect_ports: [80] },
-        dns: { servers: ['[2001:db8:1::1]:53'] },
+        dns: { servers: [`[fe80::1%${link}]:53`] },
       }, { within: proxy.prefix })
       const through = 'http://[::1]:3128'
       const reached = { status: 200, local: '[2001:db8:64:64::c000:201]:80' }
@@ -157,6 +162,7 @@ describe.skipIf(withoutNames !== '')(`a proxy without IPv4${withoutNames}`, () =
         expect(await get(proxy, through, `http://${host}/`), host).toMatchObject({ status: 403 })
         expect(await get(proxy, through, `http://${host}/`, true), host).toMatchObject({ status: 403 })
       }
+      expect(await get(proxy, through, 'http://[2001:db8:64:64::c612:1]/')).toMatchObject({ status: 451 })
       expect((await program.accessLog(4)).map(({ origin }) => origin)).toEqual(
         Array(4).fill('2001:db8:64:64::c000:201'),
       )
@@ -182,9 +188,9 @@ const DNSMASQ = [
 ]
 
 /** Whom the proxy asks: DNS64 (RFC 6147), with a prefix of its own. */
-const UNBOUND = (folder: string): string =>
+const UNBOUND = (folder: string, at: string): string =>
   `server:
-  interface: 2001:db8:1::1
+  interface: ${at}
   access-control: ::/0 allow
   directory: "${folder}"
   chroot: ""
