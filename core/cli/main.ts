@@ -23,7 +23,7 @@ const RULES_COMMANDS: readonly string[] = ['test', 'list']
 /** Of `exaproxy rules test`, with a value. */
 const QUESTIONS = ['client', 'user', 'method', 'listener', 'time', 'sni'] as const
 const RULES_OPTIONS: readonly string[] = [...QUESTIONS, 'header', 'address', 'ech'].map((name) => `--${name}`)
-const OPTIONS: readonly string[] = ['--config', '--set', '--diff', '--help', '--version', ...RULES_OPTIONS]
+const OPTIONS: readonly string[] = ['--config', '--set', '--diff', '--ip', '--help', '--version', ...RULES_OPTIONS]
 
 /** One clear line, and the exit code. */
 class Refusal extends Error {
