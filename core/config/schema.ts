@@ -38,7 +38,8 @@ const listener = z.strictObject({
     kind.choice('none', 'tproxy', 'redirect', 'inherited'),
     'none',
     'How connections come here that were meant for others: "tproxy" and "redirect" by those targets of nftables, "inherited" ' +
-      'on sockets that systemd opened (Transparent=yes). "none": they do not, and go where the client says.',
+      'on sockets that systemd opened (Transparent=yes), which listen at the places of address. "none": they do not, and go ' +
+      'where the client says.',
   ),
   capture_ports: option(
     kind.list(kind.ports, 'a list of ports', '[80, "8000-8999"]'),
@@ -103,7 +104,8 @@ const listener = z.strictObject({
   server: option(
     kind.originOrNone,
     '',
-    'Mode "passthrough": where all connections go, an address or a name, with a port.',
+    'Mode "passthrough": where all connections go, an address or a name, with a port. May be left out with capture: then ' +
+      'they go where they were going.',
   ),
   proxy_protocol: option(
     kind.choice('off', 'require'),
