@@ -238,15 +238,22 @@ describe('a listener that requires the PROXY protocol', () => {
     origin?.close()
   })
 
-  /** Send these bytes, and give all that comes back. */
-  async function answerTo(text: string): Promise<string> {
-    const socket = connect(program.port('http'), '127.0.0.1')
+  /** Send these bytes, so many at a time, and give all that comes back. */
+  async function answerTo(text: string, each = text.length): Promise<string> {
+    const socket = connect(program.port('http'), '127.0.0.1').setNoDelay(true)
     let answer = ''
     socket.setEncoding('latin1').on('data', (data: string) => answer += data).on('error', () => undefined)
-    socket.write(text, 'latin1')
-    await new Promise((resolve) => socket.once('close', resolve))
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const send = (at: number): void => {
+      if (at < text.length) socket.write(text.slice(at, at + each), 'latin1', () => send(at + each))
+    }
+    send(0)
+    await closed
     return answer
   }
+
+  const V2 = '\r\n\r\n\0\r\nQUIT\n'
+  const ADDRESSES = '\xc0\0\x02\x01\xc6\x33\x64\x02\xdc\x04\x01\xbb'
 
   const get = (client: string): string =>
     `PROXY TCP4 ${client} 198.51.100.2 56324 443\r\nGET ${url()} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
@@ -257,6 +264,40 @@ describe('a listener that requires the PROXY protocol', () => {
 
   test('and to the rules', async () => {
     expect(await answerTo(get('192.0.2.66'))).toMatch(/^HTTP\/1.1 403 [^]*not that one/)
+  })
+
+  test('a header that comes byte by byte, and the request after it', async () => {
+    expect(await answerTo(get('192.0.2.1'), 1)).toMatch(/^HTTP\/1.1 200 [^]*for 192\.0\.2\.1$/)
+    const request = get('').slice(get('').indexOf('GET'))
+    expect(await answerTo(`${V2}\x21\x11\0\x0c${ADDRESSES}${request}`, 1)).toMatch(/for 192\.0\.2\.1$/)
+  })
+
+  test.each([
+    [
+      'a second header',
+      `PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\nPROXY TCP4 192.0.2.9 198.51.100.2 1 2\r\n\r\n`,
+      /^HTTP\/1\.1 400 /,
+    ],
+    ['a line without an end', `PROXY TCP4 ${'1'.repeat(4000)}`, /^$/],
+    ['a version 2 that says it is larger than it may be', `${V2}\x21\x11\xff\xff${ADDRESSES}`, /^$/],
+    ['a version 2 with a wrong checksum', `${V2}\x21\x11\0\x13${ADDRESSES}\x03\0\x04\x20\xec\x95\x48`, /^$/],
+    ['a version 2 whose parts go past its end', `${V2}\x21\x11\0\x10${ADDRESSES}\x02\0\x09a`, /^$/],
+    ['a version 2 that is a version 3', `${V2}\x31\x11\0\x0c${ADDRESSES}`, /^$/],
+    ['TLS', '\x16\x03\x01\x02\0\x01\0\x01\xfc', /^$/],
+  ])('%s', async (_, sent, answer) => {
+    expect(await answerTo(sent)).toMatch(answer)
+  })
+
+  test('who breaks off, within the header or after it, leaves nothing behind', async () => {
+    const header = get('192.0.2.1').slice(0, get('192.0.2.1').indexOf('GET'))
+    const before = program.sockets()
+    for (const sent of [header.slice(0, 3), header.slice(0, -1), header, `${header}GET `, `${V2}\x21\x11`]) {
+      const socket = connect(program.port('http'), '127.0.0.1').on('error', () => undefined)
+      await new Promise((resolve) => socket.write(sent, 'latin1', resolve))
+      socket.resetAndDestroy()
+    }
+    await program.settled(before)
+    expect(await answerTo(get('192.0.2.1'))).toMatch(/for 192\.0\.2\.1$/)
   })
 
   test('without a header not a byte is answered', async () => {

@@ -31,6 +31,7 @@ describe('listeners whose clients speak no HTTP', () => {
       listener: {
         socks: { mode: 'socks', address: ['127.0.0.1:0'], filter: ['rules'] },
         mail: { mode: 'passthrough', address: ['127.0.0.1:0'], filter: ['rules'], server: `127.0.0.1:${port(echo)}` },
+        slow: { mode: 'socks', address: ['127.0.0.1:0'], head_timeout: '1s' },
         shut: { mode: 'passthrough', address: ['127.0.0.1:0'], filter: ['rules'], server: '127.0.0.1:1' },
       },
       outgoing: { connect_ports: ['1-65535'] },
@@ -67,9 +68,14 @@ describe('listeners whose clients speak no HTTP', () => {
     })
   })
 
-  /** Send these bytes; give what has come once it is this long, or the connection closed. */
-  async function answerTo(listener: string, sent: readonly number[], size: number): Promise<number[]> {
-    const socket = connect(Number(program.port(listener)), '127.0.0.1')
+  /** Send these bytes, so many at a time; give what has come once it is this long, or the connection closed. */
+  async function answerTo(
+    listener: string,
+    sent: readonly number[],
+    size: number,
+    each = sent.length,
+  ): Promise<number[]> {
+    const socket = connect(Number(program.port(listener)), '127.0.0.1').setNoDelay(true)
     const answer: number[] = []
     return await new Promise((resolve) => {
       const done = (): void => {
@@ -80,7 +86,10 @@ describe('listeners whose clients speak no HTTP', () => {
         answer.push(...data)
         if (answer.length >= size) done()
       }).on('error', done).on('close', done).on('end', done)
-      socket.write(Uint8Array.from(sent))
+      const send = (at: number): void => {
+        if (at < sent.length) socket.write(Uint8Array.from(sent.slice(at, at + each)), () => send(at + each))
+      }
+      send(0)
     })
   }
 
@@ -106,6 +115,61 @@ describe('listeners whose clients speak no HTTP', () => {
   test('4: a refusal', async () => {
     const sent = [4, 1, 0, 80, 0, 0, 0, 1, 0, ...[...'bad.test'].map((letter) => letter.charCodeAt(0)), 0]
     expect(await answerTo('socks', sent, Infinity)).toEqual([0, 0x5b, 0, 0, 0, 0, 0, 0])
+  })
+
+  const letters = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0))
+  const REFUSED_4 = [0, 0x5b, 0, 0, 0, 0, 0, 0]
+
+  test.each([
+    ['NUL', 'moved.test\0.bad.test'],
+    ['a space', 'moved.test bad.test'],
+    ['an escape', 'moved%2etest'],
+    ['UTF-8', 'm\xc3\xb6ved.test'],
+    ['a path', 'moved.test/'],
+    ['a user', 'joe@moved.test'],
+    ['a port', 'moved.test:80'],
+    ['brackets', '[::1]'],
+    ['a line end', 'moved.test\n'],
+    ['a tab', '\tmoved.test'],
+    ['a dot alone', '.'],
+    ['a label that is empty', 'moved..test'],
+    ['255 bytes without a dot', 'n'.repeat(255)],
+  ])('5: a name with %s is none, at once and byte by byte', async (_, name) => {
+    expect(await answerTo('socks', five(name, 80), Infinity)).toEqual(reply(4))
+    expect(await answerTo('socks', five(name, 80), Infinity, 1)).toEqual(reply(4))
+  })
+
+  test.each<[string, number[]]>([
+    ['a name of 4a of 256 bytes', [4, 1, 0, 80, 0, 0, 0, 1, 0, ...letters('n'.repeat(256)), 0]],
+    ['a name of 4a without an end', [4, 1, 0, 80, 0, 0, 0, 1, 0, ...letters('n'.repeat(4000))]],
+    ['a user of 256 bytes', [4, 1, 0, 80, 127, 0, 0, 1, ...letters('u'.repeat(256)), 0]],
+    ['a user without an end', [4, 1, 0, 80, 127, 0, 0, 1, ...letters('u'.repeat(4000))]],
+    ['a name with a space', [4, 1, 0, 80, 0, 0, 0, 1, 0, ...letters('moved.test bad.test'), 0]],
+  ])('4: %s', async (_, sent) => {
+    expect(await answerTo('socks', sent, Infinity)).toEqual(REFUSED_4)
+  })
+
+  test('what comes byte by byte is understood, and goes through the tunnel', async () => {
+    const sent = [...five('127.0.0.1', port(echo)), 0x41, 0x42]
+    const answer = await answerTo('socks', sent, 12 + 11 + 2, 1)
+    expect(answer.slice(0, 12)).toEqual(reply(0))
+    expect(String.fromCharCode(...answer.slice(12)).replace('220 hello\r\n', '')).toBe('AB')
+  })
+
+  test('who begins and does not go on is closed when its time is over', async () => {
+    expect(await answerTo('slow', [5, 2, 0], Infinity)).toEqual([])
+  })
+
+  test('who breaks off, wherever that is, leaves nothing behind', async () => {
+    const sent = five('127.0.0.1', port(echo))
+    const before = program.sockets()
+    for (let size = 1; size <= sent.length; size += 4) {
+      const socket = connect(program.port('socks'), '127.0.0.1').on('error', () => undefined)
+      await new Promise((resolve) => socket.write(Uint8Array.from(sent.slice(0, size)), resolve))
+      socket.resetAndDestroy()
+    }
+    await program.settled(before)
+    expect((await answerTo('socks', five('bad.test', 80), Infinity)).at(3)).toBe(2)
   })
 
   test('HTTP at a SOCKS listener is closed without a word', async () => {
