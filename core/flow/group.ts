@@ -74,8 +74,8 @@ export class Group {
   readonly name: string
   readonly servers: readonly Server[]
   readonly options: GroupOptions
-  /** Called when a server may take a request more. */
-  freed: (() => void) | null = null
+  /** Called when a server may take a request more. Gives whether one was waiting for that, and has begun. */
+  freed: (() => boolean) | null = null
   readonly #clock: Pick<Clock, 'now'>
   readonly #most: number
   #turn = 0
@@ -139,6 +139,8 @@ export class Group {
   failed(server: Server): boolean {
     server.failures++
     server.row++
+    // Who is alone is asked all the same.
+    if (this.servers.length === 1) return false
     if (server.row < this.options.fall || server.state === 'down' || server.state === 'ejected') return false
     const now = this.#clock.now()
     // What went well for so long is no reason to distrust it more than others.
@@ -165,7 +167,7 @@ export class Group {
     if (!well) server.state = 'down'
     else this.#welcome(server, this.#clock.now(), slow_start)
     this.#careful = true
-    if (well && this.freed !== null) this.freed()
+    if (well && this.freed !== null) { while (this.freed()); }
     return true
   }
 

@@ -86,7 +86,7 @@ export class GroupQueue {
     return this.#waiters.delete(waiter as Waiter)
   }
 
-  #freed(): void {
+  #freed(): boolean {
     // All are asked, in order: one may wait for another server than the one before.
     for (const waiter of this.#waiters) {
       const server = waiter.choose()
@@ -94,7 +94,8 @@ export class GroupQueue {
       this.#waiters.delete(waiter)
       this.#group.begin(server)
       waiter.serve(server)
-      return
+      return true
     }
+    return false
   }
 }

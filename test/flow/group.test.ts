@@ -163,6 +163,12 @@ describe('failures of requests', () => {
     expect(tried).toEqual(new Set(servers))
   })
 
+  test('one that is alone is not left alone', () => {
+    const { group, servers } = world(1)
+    for (let i = 0; i < 10; i++) expect(group.failed(servers[0])).toBe(false)
+    expect([servers[0].state, servers[0].failures]).toEqual(['up', 10])
+  })
+
   test('a suspect is the last to be tried', () => {
     const { group, servers } = world(2)
     eject(group, servers[0])
@@ -274,7 +280,7 @@ describe('a limit of requests', () => {
   test('it is told when there is room', () => {
     const { group, servers } = world(2, { most: 1 })
     let told = 0
-    group.freed = () => told++
+    group.freed = () => told++ < 0
     group.begin(servers[0])
     expect(told).toBe(0)
     group.end(servers[0])
@@ -301,7 +307,7 @@ test.each(ALL)('%s: whatever happens, whoever may be asked is found, and nobody 
       const { clock, group, servers } = world(3, { balance, most, slow_start: 5000 })
       const open: Server[] = []
       let freed = 0
-      group.freed = () => freed++
+      group.freed = () => freed++ < 0
       for (const [what, which] of events) {
         const server = servers[which % servers.length]
         if (what === 'fail') group.failed(server)

@@ -112,7 +112,7 @@ class Site {
     return this.world.proxy.upstreams.find('site.test')!.group
   }
 
-  counts(): unknown {
+  counts(): number[][] {
     return this.group.servers.map(({ active, chosen, failures }) => [active, chosen, failures])
   }
 }
@@ -320,6 +320,29 @@ describe('limits', () => {
     await settle(12)
     expect(site.counts()).toEqual([[0, 1, 0], [0, 1, 0]])
     for (const client of [...busy, waiting]) await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('a server that comes back takes as many as it has room for', async () => {
+    const site = await Site.open('max_connections=2', 'queue=8', 'balance=first')
+    const [, down] = site.group.servers
+    site.group.judged(down, false)
+    const clients = []
+    for (let i = 0; i < 5; i++) {
+      clients.push(await site.world.client())
+      await clients[i].send(ask(`/${i}`))
+    }
+    expect(site.counts()).toEqual([[2, 2, 0], [0, 0, 1]])
+    site.group.judged(down, true)
+    site.group.judged(down, true)
+    await settle(12)
+    expect(site.counts()).toEqual([[2, 2, 0], [2, 2, 1]])
+    expect(site.world.proxy.upstreams.snapshot().upstream_waiting).toEqual({ s: 1 })
+    await site.world.pass(1000)
+    for (const client of clients) await client.reset()
+    await site.world.pass(1000)
+    expect(site.counts().map(([active]) => active)).toEqual([0, 0])
+    for (const one of [await site.world.origin(), await site.second()]) await one.close()
     expect(await site.leftovers()).toEqual([])
   })
 
