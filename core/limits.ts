@@ -42,6 +42,8 @@ export const BUFFER_SIZE = 65_536
 export const GATHER_SIZE = 16_384
 /** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */
 export const RELAY_SIZE = 65_536
+/** A tunnel whose bytes are moved goes back to reading and writing them when less comes at a time: the copies cost nothing then. */
+export const RELAY_LEAST = 16_384
 /** Moved before deadlines, counters and the other connections have their turn. */
 export const RELAY_PIECE = 4_194_304
 
@@ -53,13 +55,13 @@ export const RESOLUTION_DELAY = 50
 export const ATTEMPT_DELAY = 250
 /** Addresses of one name tried for one request. */
 export const ATTEMPTS = 12
+/** How often the resolver is asked for the prefix of NAT64, milliseconds: it asks the name servers by the time of their answer. */
+export const NAT64_CHECK = 10_000
 /** How often this machine's own addresses are looked up, milliseconds: interfaces come and go, and asking takes 0.1 ms. */
 export const LOCALS_CHECK = 10_000
 
 // Logs
 
-/** How often the resolver is asked for the prefix of NAT64, milliseconds: it asks the name servers by the time of their answer. */
-export const NAT64_CHECK = 10_000
 /** Lines are handed to the machine when this much waits (or at the sweep). One write that fails loses no more than this. */
 export const LOG_PIECE = 262_144
 /** Lines that wait while the machine is slow or the disk is full: half a minute at a thousand lines a second. */
@@ -155,6 +157,9 @@ export const EJECTION = 1000
 export const EJECTION_MAX = 60_000
 /** How much longer or shorter than said the time between two checks is, a part of it. */
 export const CHECK_JITTER = 0.1
+
+/** How often it is said that a parent does not accept our login, ms: all requests fail by it. */
+export const PARENT_COMPLAINTS_TIME = 60_000
 
 // TLS inside tunnels
 

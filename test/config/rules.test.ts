@@ -41,6 +41,8 @@ describe('rules in the file', () => {
       report_only: false,
       final: false,
       safe_search: '',
+      parent: '',
+      or_direct: false,
     }])
   })
 
