@@ -148,7 +148,7 @@ function petitionOf(runtime: Runtime, question: Question, asked: Asked, listener
     date,
     zone: runtime.clock.zone(date),
     // Only who has looked inside of TLS asks so.
-    secure: listener.mode === 'icap',
+    secure: listener.mode === 'icap' || listener.mode === 'reverse',
   }
   let petition: Petition
   try {
