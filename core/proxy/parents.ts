@@ -162,6 +162,14 @@ export class Parents {
   }
 }
 
+/** Where there is none. */
+export const NO_PARENTS: Snapshot = {
+  parent_server_up: {},
+  parent_server_active: {},
+  parent_server_chosen_total: {},
+  parent_server_failures_total: {},
+}
+
 /** A file that is none. The message never holds a part of it: it may be a password. */
 class CredentialsError extends Error {}
 

@@ -9,6 +9,7 @@ import type { Head } from '../http/head.ts'
 import { WAITS, type Waits } from './client.ts'
 import { Histogram } from './histogram.ts'
 import type { ListenerContext } from './listener.ts'
+import { NO_PARENTS } from './parents.ts'
 import type { Proxy } from './proxy.ts'
 import { type Decision, type DecisionKind, DECISIONS } from '../filter/decision.ts'
 import type { ExchangeRecord } from './record.ts'
@@ -154,7 +155,7 @@ export class Statistics {
       ),
       ...this.filters(),
       ...proxy.upstreams.snapshot(),
-      ...proxy.parents?.snapshot(),
+      ...(proxy.parents?.snapshot() ?? NO_PARENTS),
       filter_categories_total: Object.fromEntries(this.#categories),
       failures_total: counted(this.#failures),
       origin_received_bytes_total: origins.received,

@@ -18,7 +18,14 @@ function settingsOf(from: From) {
   return settings!
 }
 
-const REQUIRED = ['listener.*.address', 'upstream.*.servers', 'rule.*.do', 'helper.*.program', 'icap.*.url']
+const REQUIRED = [
+  'listener.*.address',
+  'upstream.*.servers',
+  'parent.*.servers',
+  'rule.*.do',
+  'helper.*.program',
+  'icap.*.url',
+]
 
 const problemsOf = (from: From) => read(from).problems.map(formatProblem)
 const warningsOf = (from: From) => read(from).warnings.map(formatProblem)
@@ -219,7 +226,7 @@ describe('what is wrong', () => {
       'an unknown empty section',
       { file: '[nothing]' },
       'exaproxy.toml:1: nothing: there is no section of that name; ' +
-      'there are listener, upstream, rule, list, helper, icap, filter, outgoing, http, dns, log, access_log, service, admin',
+      'there are listener, upstream, parent, rule, list, helper, icap, filter, outgoing, http, dns, log, access_log, service, admin',
     ],
     [
       'an unknown option like no other',

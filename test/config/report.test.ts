@@ -83,6 +83,7 @@ describe('report', () => {
 
   test('has every option once', () => {
     const { settings, origins } = read(`upstream.a.servers = ["a:1"]
+parent.a.servers = ["a:1"]
 list.a.file = "/a"
 helper.a.program = ["/a"]
 icap.b.url = "icap://a/"

@@ -287,6 +287,7 @@ describe('writeJson()', () => {
       rule: 'no ads',
       category: 'ads',
       hierarchy: 'HIER_DIRECT',
+      parent: null,
       origin: '127.0.0.1',
       origin_port: 18080,
       reused: true,
