@@ -2,10 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { Upstreams } from '../../core/proxy/route.ts'
 import { Peer } from '../memory/peer.ts'
 import { settle } from '../memory/machine.ts'
-import type { Endpoint, Listener } from '../../core/runtime.ts'
-import { machineOf, OK, ORIGIN, settingsOf, World } from './world.ts'
-
-const at = (address: string, port = 80): Endpoint => ({ family: 4, address, port })
+import { ask, SERVERS, Site } from './site.ts'
+import { machineOf, OK, settingsOf, World } from './world.ts'
 
 describe('sites', () => {
   const SITES: readonly (readonly [name: string, hosts: string[], servers: string[]])[] = [
@@ -46,76 +44,6 @@ describe('sites', () => {
     expect(upstreamsOf(3).find('other.test')).toBe(null)
   })
 })
-
-const SECOND = at('198.51.100.2')
-const SERVERS = [ORIGIN, SECOND].map(({ address, port }) => `${address}:${port}`)
-const ask = (path = '/', fields = ''): string => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${fields}\r\n`
-
-/** Two servers behind a reverse listener; what is said to the second one is in `second`. */
-class Site {
-  readonly world: World
-  readonly #second: Listener
-  private constructor(world: World, second: Listener) {
-    this.world = world
-    this.#second = second
-  }
-
-  static async open(...sets: string[]): Promise<Site> {
-    const world = await World.open(
-      'listener.http.mode=reverse',
-      `upstream.s.servers=${SERVERS.join(',')}`,
-      ...sets.map((set) => `upstream.s.${set}`),
-    )
-    return new Site(world, await world.machine.listen(SECOND))
-  }
-
-  async second(): Promise<Peer> {
-    const next = await this.#second.next()
-    if (next.done === true) throw new Error('the second server listens no more')
-    return new Peer(next.value)
-  }
-
-  /** Both servers answer all requests with their name; gives the requests of each. */
-  answer(): { readonly first: Peer[]; readonly second: Peer[] } {
-    const seen: { first: Peer[]; second: Peer[] } = { first: [], second: [] }
-    const serve = async (name: 'first' | 'second', peer: Peer): Promise<void> => {
-      seen[name].push(peer)
-      for (let asked = 0; peer.state === 'open';) {
-        await settle(1)
-        const count = peer.text.split('\r\n\r\n').length - 1
-        for (; asked < count; asked++) {
-          await peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${name}`)
-        }
-      }
-    }
-    void this.world.origins((peer) => void serve('first', peer))
-    void (async () => {
-      for await (const socket of this.#second) void serve('second', new Peer(socket))
-    })()
-    return seen
-  }
-
-  closeSecond(): void {
-    this.#second.close()
-  }
-
-  async leftovers(): Promise<string[]> {
-    this.#second.close()
-    return await this.world.leftovers()
-  }
-
-  get states(): string[] {
-    return this.group.servers.map(({ state }) => state)
-  }
-
-  get group() {
-    return this.world.proxy.upstreams.find('site.test')!.group
-  }
-
-  counts(): number[][] {
-    return this.group.servers.map(({ active, chosen, failures }) => [active, chosen, failures])
-  }
-}
 
 const bodies = (text: string): string[] => text.match(/first|second/g) ?? []
 
