@@ -181,9 +181,10 @@ function writeTarget(out: ByteWriter, head: Head, target: Target, how: RequestFo
       out.put(bytes, head.targetStart, head.targetEnd)
       return
     }
-    if (target.authorityStart === target.authorityEnd) throw new Failure('bad-host', 'no host for a parent')
+    if (target.host === '') throw new Failure('bad-host', 'no host for a parent')
     out.text('http://')
-    out.put(bytes, target.authorityStart, target.authorityEnd)
+    if (target.authorityStart === target.authorityEnd) out.text(authorityOf(target))
+    else out.put(bytes, target.authorityStart, target.authorityEnd)
     // RFC 9112 3.2.4: the asterisk of OPTIONS is an empty path in absolute form.
     if (target.form === 'origin') out.put(bytes, target.pathStart, target.pathEnd)
     return

@@ -315,6 +315,74 @@ parent = "p"
   })
 })
 
+describe('led elsewhere, and led through', () => {
+  test('where a decision leads by what was asked, the parent leads, by CONNECT', async () => {
+    const [world, door] = await behind([3128], ONE, THROUGH)
+    ruled(world, `[[rule]]\nhost = "far.test"\ndo = "intercept"\nto = "{host}:8080"\n`)
+    const [client, parent] = await asked(world, door, GET)
+    expect(await parent.news()).toBe('CONNECT far.test:8080 HTTP/1.1\r\nHost: far.test:8080\r\n\r\n')
+    await parent.send(ESTABLISHED)
+    expect(await parent.news()).toBe('GET /a?b HTTP/1.1\r\nHost: far.test\r\n\r\n')
+    await parent.send(OK)
+    expect(await client.news()).toContain('ok')
+    await finish(world, [door], client, parent)
+  })
+
+  test('a rule may do without its parent, too', async () => {
+    const [world] = await behind([], ONE)
+    ruled(world, `[[rule]]\nhost = "origin.test"\ndo = "permit"\nparent = "p"\nor_direct = true\n`)
+    const client = await world.client()
+    const [origin] = await Promise.all([world.origin(), client.send(GET.replaceAll('far.test', 'origin.test'))])
+    expect(await origin.news()).toContain('GET /a?b HTTP/1.1')
+    await finish(world, [], client, origin)
+  })
+
+  test('a permit that names a parent changes nothing else, and is asked once', async () => {
+    const [world, door] = await behind([3128], ONE)
+    ruled(world, `[[rule]]\nname = "led"\nhost = "far.test"\ndo = "permit"\nparent = "p"\n`)
+    const [client, parent] = await asked(world, door, GET)
+    await parent.send(OK)
+    await client.news()
+    const [member] = world.context.chain!.members
+    expect(member.kind === 'rules' ? [...member.rules.rules.hits] : []).toEqual([1])
+    await finish(world, [door], client, parent)
+  })
+
+  test('least: who has a request under way is not asked', async () => {
+    const [world, first, second] = await behind([3128, 3129], TWO, 'parent.p.balance=least', THROUGH)
+    const [client, one] = await asked(world, first, GET)
+    const [other, two] = await asked(world, second, CONNECT)
+    expect(serversOf(world).map(({ active }) => active)).toEqual([1, 1])
+    await one.send(OK)
+    await two.send(ESTABLISHED)
+    expect(serversOf(world).map(({ active }) => active)).toEqual([0, 1])
+    await client.send(GET)
+    expect(await one.news()).toContain('GET http://far.test/a?b')
+    await finish(world, [first, second], client, other, one, two)
+    expect(serversOf(world).map(({ active }) => active)).toEqual([0, 0])
+  })
+
+  test('checks by HTTP ask for a page elsewhere', async () => {
+    const [world, door] = await behind(
+      [3128],
+      ONE,
+      'parent.p.check=http',
+      'parent.p.check_url=http://page.test/x?y',
+      THROUGH,
+    )
+    world.proxy.parents!.watch(world.proxy.dialler, (error) => world.bugs.push(error))
+    const check = await door.next()
+    expect(await check.news()).toBe('GET http://page.test/x?y HTTP/1.1\r\nHost: page.test\r\nConnection: close\r\n\r\n')
+    await check.send('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n')
+    expect(serversOf(world).map(({ state }) => state)).toEqual(['down'])
+    const client = await world.client()
+    await client.send(GET)
+    expect(world.seen).toMatchObject([{ status: 502, failure: 'connect-failed' }])
+    expect(world.seen[0].reason).toBe('parent p: none of its servers can be reached')
+    await finish(world, [door], client, check)
+  })
+})
+
 describe('servers that fail', () => {
   test('one that cannot be reached is followed by the next', async () => {
     const [world, spare] = await behind([3129], TWO, 'parent.p.balance=first', THROUGH)
