@@ -1,6 +1,6 @@
 /** What no single option of the filter can get wrong: names that mean nothing, and rules that contradict themselves. */
 
-import { parsePort, splitHostPort } from '../bytes/address.ts'
+import { family, parsePort, splitHostPort } from '../bytes/address.ts'
 import { policyHost } from '../bytes/host.ts'
 import { asksTls } from '../filter/conditions.ts'
 import { REDIRECTS } from '../filter/decision.ts'
@@ -154,6 +154,7 @@ function useless(rule: RuleSettings): string[] {
     for (const name of changes) if (Object.keys(rule[name]).length > 0) found.push(name)
     if (rule.safe_search !== '') found.push('safe_search')
     if (rule.parent !== '') found.push('parent')
+    if (rule.bind.length > 0) found.push('bind')
   }
   if (rule.do !== 'respond') {
     for (const name of ['file', 'text', 'type'] as const) if (rule[name] !== '') found.push(name)
@@ -176,9 +177,15 @@ function checkRule(rule: RuleSettings, option: string): Finding[] {
     const parsed = parseTemplate(value, name === 'to')
     if ('error' in parsed) found.push(grave(`${option}.${name}`, `${JSON.stringify(value)} ${parsed.error}`))
   }
+  if (rule.bind.length > 2 || (rule.bind.length === 2 && family(rule.bind[0]) === family(rule.bind[1]))) {
+    found.push(grave(`${option}.bind`, 'has two addresses of one family; pools are for outgoing.bind4 and bind6'))
+  }
   if (rule.file !== '' && rule.text !== '') found.push(grave(`${option}.text`, 'and file are both given; choose one'))
   const changes = [rule.set, rule.append, rule.cookie, rule.remove].some((one) => Object.keys(one).length > 0)
-  if (rule.do === 'rewrite' && rule.to === '' && !changes && rule.safe_search === '' && rule.parent === '') {
+  if (
+    rule.do === 'rewrite' && rule.to === '' && !changes && rule.safe_search === '' && rule.parent === '' &&
+    rule.bind.length === 0
+  ) {
     found.push(grave(option, 'rewrites nothing; say what: to, set, append, remove or cookie'))
   }
   if (rule.do === 'permit' && rule.final && changes) {

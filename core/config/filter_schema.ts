@@ -155,6 +155,12 @@ export const rule = z.strictObject({
     false,
     'With parent: when none of its servers can be reached, go directly. Off: that is answered with an error.',
   ),
+  bind: option(
+    kind.locals(0),
+    [],
+    'permit, rewrite: the local addresses its connections come from, one of each family at most, instead of ' +
+      'outgoing.bind4 and bind6. Such a connection serves no other client. An empty list: those.',
+  ),
 })
 
 export const list = z.strictObject({

@@ -329,11 +329,18 @@ export const host = {
   form: 'a name, as "example.com" or "*.example.com", or "*"',
 } as const satisfies Kind
 
-/** Addresses of this machine to come from: one, or a list of them; none, or empty text: the system's choice. */
-export function locals(version: 4 | 6) {
-  const one = `an IPv${version} address`
-  const example = version === 4 ? '"192.0.2.1"' : '"2001:db8::1"'
-  const decode = (text: string) => family(text) === version ? canonical(text) : null
+function asAddress(text: string): string | null {
+  return family(text) === null ? null : canonical(text)
+}
+
+/**
+ * Addresses of this machine to come from: one, or a list of them; none, or empty text: the system's choice. 0: of either
+ * family.
+ */
+export function locals(version: 4 | 6 | 0) {
+  const one = version === 0 ? 'an IP address' : `an IPv${version} address`
+  const example = version === 6 ? '"2001:db8::1"' : '"192.0.2.1"'
+  const decode = (text: string) => (version || family(text)) === family(text) ? asAddress(text) : null
   const address = read(one, example, z.string(), decode, asIs)
   const form = `${one}, or a list of them`
   const type = z.codec(

@@ -122,6 +122,8 @@ export interface RuleSettings extends RuleConditions {
   readonly report_only: boolean
   /** permit: no other classifier is asked. */
   readonly final: boolean
+  /** Local addresses that its connections come from, one of a family; none: those of `outgoing`. */
+  readonly bind: readonly string[]
   /** Instead of the listener's; empty: the listener's. */
   readonly safe_search: SafeSearchLevel | ''
   /** The parent it goes through instead of that of `outgoing`, or `direct`; empty: that of `outgoing`. */

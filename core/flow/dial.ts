@@ -9,7 +9,7 @@ import { ATTEMPT_DELAY, ATTEMPTS, RESOLUTION_DELAY } from '../limits.ts'
 import type { Connecting, ConnectOptions, Endpoint, Runtime, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import type { Resolver } from './resolver.ts'
-import { Sources, toldOptions } from './sources.ts'
+import { sourceOf, Sources, toldOptions, UNBOUND } from './sources.ts'
 import { Translation } from './translation.ts'
 
 /** What is dialled: a host (name or address, policy form) and a port. */
@@ -59,10 +59,15 @@ export class Dialler {
   /**
    * Begin to connect to one of the addresses of `destination`. The socket of the race rejects with a Failure of the phases
    * decide, resolve and connect; `timings` are filled in by then.
-   * `spoof`: come from there, where the family is that of the address.
+   * `spoof`: come from there, where the family is that of the address; `bind`: from this machine's own of these, the same.
    */
-  reach(destination: Destination, timings: DialTimings, spoof: Endpoint | null = null): Race {
-    return new Race(this, destination, timings, spoof)
+  reach(
+    destination: Destination,
+    timings: DialTimings,
+    spoof: Endpoint | null = null,
+    bind: readonly string[] = UNBOUND,
+  ): Race {
+    return new Race(this, destination, timings, spoof, bind)
   }
 
   /** The families in use, the one to try first in front. */
@@ -74,11 +79,13 @@ export class Dialler {
     return order.filter((each) => each === 4 ? ipv4 || translated : ipv6)
   }
 
-  connect(to: Endpoint, spoof: Endpoint | null): Connecting {
+  connect(to: Endpoint, spoof: Endpoint | null, bind: readonly string[]): Connecting {
     // There is no coming from an IPv4 address to an IPv6 one.
     if (spoof !== null && spoof.family === to.family) {
       return this.runtime.connect(to, { ...this.#told, from: spoof, transparent: true })
     }
+    const from = sourceOf(bind, to)
+    if (from !== null) return this.runtime.connect(to, { ...this.#told, from })
     return (to.family === 4 ? this.#sources4 : this.#sources6).connect(this.runtime, to)
   }
 }
@@ -101,6 +108,7 @@ export class Race {
   readonly #dialler: Dialler
   readonly #destination: Destination
   readonly #spoof: Endpoint | null
+  readonly #bind: readonly string[]
   readonly #timings: DialTimings
   readonly #began: number
   readonly #waiting: { readonly 4: string[]; readonly 6: string[] } = { 4: [], 6: [] }
@@ -122,10 +130,17 @@ export class Race {
   #unresolved: Failure | null = null
   #unreached: Failure | null = null
 
-  constructor(dialler: Dialler, destination: Destination, timings: DialTimings, spoof: Endpoint | null) {
+  constructor(
+    dialler: Dialler,
+    destination: Destination,
+    timings: DialTimings,
+    spoof: Endpoint | null,
+    bind: readonly string[],
+  ) {
     this.#dialler = dialler
     this.#destination = destination
     this.#spoof = spoof
+    this.#bind = bind
     this.#timings = timings
     this.#began = dialler.runtime.clock.now()
     this.#order = dialler.families(destination.family)
@@ -273,7 +288,7 @@ export class Race {
     this.tried = to
     let connecting: Connecting
     try {
-      connecting = this.#dialler.connect(to, this.#spoof)
+      connecting = this.#dialler.connect(to, this.#spoof, this.#bind)
     } catch (error) {
       this.#finish()
       this.#reject(error)

@@ -7,6 +7,7 @@ import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
 import { Messages } from './messages.ts'
 import type { Server } from './group.ts'
 import { Outbox } from './outbox.ts'
+import { UNBOUND } from './sources.ts'
 import type { Parent } from './parent.ts'
 import type { TunnelTotals } from './tunnel.ts'
 
@@ -25,6 +26,8 @@ export class OriginConnection implements Timed {
   server: Server | null = null
   /** It carries somebody's login (RFC 4559 6), so that it is never given to another client. */
   login = false
+  /** The local addresses that a rule had it come from; none: those of everyone. */
+  bind: readonly string[] = UNBOUND
   /** It waits, like one that is kept, but for the client whose login it carries. */
   bound = false
   /** What passed through the tunnel that it has become. */
@@ -198,8 +201,13 @@ export class Origins {
   }
 
   /** Begin to connect. Hand the socket to {@link connection}. @see Dialler.reach for the failures. */
-  reach(origin: Destination, timings: DialTimings, spoof: Endpoint | null = null): Race {
-    return this.#dialler.reach(origin, timings, spoof)
+  reach(
+    origin: Destination,
+    timings: DialTimings,
+    spoof: Endpoint | null = null,
+    bind: readonly string[] = UNBOUND,
+  ): Race {
+    return this.#dialler.reach(origin, timings, spoof, bind)
   }
 
   /** It was looked for and not connected to: nothing remembers it when nothing uses it. */

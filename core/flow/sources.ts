@@ -5,6 +5,9 @@ import type { OutgoingSettings } from '../config/settings.ts'
 import type { Connecting, ConnectOptions, Endpoint, Runtime, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 
+/** The addresses of a connection that may come from anywhere that `outgoing` says. */
+export const UNBOUND: readonly string[] = []
+
 type Told = Pick<OutgoingSettings, 'mark' | 'tos' | 'keep_alive' | 'user_timeout'>
 
 /** What all sockets are told; `undefined`: nothing. */
@@ -20,6 +23,15 @@ export function toldOptions({ mark, tos, keep_alive, user_timeout }: Told): Conn
 /** An address has no port left, or this machine has it no more: another of the pool may do. */
 function spent(error: unknown): boolean {
   return error instanceof SystemFailure && (error.code === 'not-available' || error.code === 'in-use')
+}
+
+/** The one of these addresses that a connection there may come from; `null`: none is of its family. */
+export function sourceOf(bind: readonly string[], to: Endpoint): Endpoint | null {
+  for (const address of bind) {
+    const of: Family = address.includes(':') ? 6 : 4
+    if (of === to.family) return { family: of, address, port: 0 }
+  }
+  return null
 }
 
 export class Sources {

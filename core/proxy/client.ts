@@ -6,6 +6,7 @@ import type { Server } from '../flow/group.ts'
 import { Messages } from '../flow/messages.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { Outbox } from '../flow/outbox.ts'
+import { UNBOUND } from '../flow/sources.ts'
 import type { TunnelTotals } from '../flow/tunnel.ts'
 import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
@@ -369,14 +370,20 @@ export class Client implements Timed, Connected {
     else this.proxy.origins.give(connection)
   }
 
+  /** The local addresses that a rule has this exchange come from; none: those of everyone. */
+  get bind(): readonly string[] {
+    return this.petition === null ? UNBOUND : this.petition.bind
+  }
+
   /** A kept connection to `origin`: this client's own, or anybody's. */
   take(origin: Origin): OriginConnection | null {
     const { bound } = this
-    if (bound !== null && bound.origin === origin) {
+    const { bind } = this
+    if (bound !== null && bound.origin === origin && bound.bind === bind) {
       this.bound = null
       if (this.proxy.origins.unbind(bound)) return bound
     }
-    return this.spoofs === null ? this.proxy.origins.take(origin) : null
+    return this.spoofs === null && bind.length === 0 ? this.proxy.origins.take(origin) : null
   }
 
   #bind(connection: OriginConnection): void {

@@ -2,6 +2,7 @@
 
 import { latin1, SLASH } from '../bytes/ascii.ts'
 import type { BodySource } from '../flow/body_source.ts'
+import { UNBOUND } from '../flow/sources.ts'
 import type { SafeSearchLevel } from '../config/settings.ts'
 import type { Cause, Changes, DecisionKind } from '../filter/decision.ts'
 import { normalPath } from '../filter/normal.ts'
@@ -77,6 +78,8 @@ export class Petition implements Subject {
   /** The parent that a rule sends it through, or `direct`; empty: none has. And whether it may do without. */
   parent = ''
   orDirect = false
+  /** Local addresses that a rule has it come from; none: those of everyone. */
+  bind: readonly string[] = UNBOUND
   /** Who carries the client's own body, for those who look at it; `null`: it has none, or nobody does. */
   carrier: Carrier | null = null
   /** The body, where it is not the client's own any more. */

@@ -28,7 +28,8 @@ export async function reach(
   const { proxy, record } = client
   client.wait('connect', 0)
   const timings = proxy.timings()
-  const race = proxy.origins.reach(place, timings, client.spoofs)
+  const { bind } = client
+  const race = proxy.origins.reach(place, timings, client.spoofs, bind)
   client.race = race
   let socket: Socket
   try {
@@ -62,8 +63,9 @@ export async function reach(
     // It speaks for this client, and for nobody else.
     connection.login = true
   }
-  // It comes from this client's address.
-  if (client.spoofs !== null) connection.login = true
+  // It comes from this client's address, or from where a rule has it come from.
+  if (client.spoofs !== null || bind.length > 0) connection.login = true
+  connection.bind = bind
   client.use(connection)
   return connection
 }

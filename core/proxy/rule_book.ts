@@ -30,6 +30,7 @@ export class RuleBook {
     if (judgement.kind === 'undecided') return NOTHING_SAID
     const { index, rule, decision } = judgement
     if (rule.safe_search !== '') petition.safeSearch = rule.safe_search
+    if (rule.bind.length > 0) petition.bind = rule.bind
     if (rule.parent !== '') {
       petition.parent = rule.parent
       petition.orDirect = rule.or_direct

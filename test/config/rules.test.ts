@@ -43,6 +43,7 @@ describe('rules in the file', () => {
       safe_search: '',
       parent: '',
       or_direct: false,
+      bind: [],
     }])
   })
 
@@ -173,6 +174,9 @@ header = { User-Agent = "curl", A = ["b", ""] }  # f.toml:7
     ['do = "respond"\nfile = "/a"\ntext = "b"', 'rule.1.text: and file are both given; choose one'],
     ['do = "deny"\ntext = "b"', 'rule.1.text: is of no use with do = "deny"'],
     ['do = "deny"\nset = { A = "b" }', 'rule.1.set: is of no use with do = "deny"'],
+    ['do = "deny"\nbind = "192.0.2.1"', 'rule.1.bind: is of no use with do = "deny"'],
+    ['do = "permit"\nbind = "eth0"', 'rule.1.bind: "eth0" is not an IP address'],
+    ['do = "permit"\nbind = ["192.0.2.1", "192.0.2.2"]', 'rule.1.bind: has two addresses of one family'],
     ['do = "deny"\nfinal = true', 'rule.1.final: is of no use with do = "deny"'],
     ['do = "permit"\nfinal = true\nset = { A = "b" }', 'rule.1.final: does not go together with changes'],
     ['do = "rewrite"\nset = { Content-Length = "5" }', '"Content-Length" says how the message is carried'],

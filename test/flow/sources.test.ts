@@ -1,6 +1,6 @@
 /** Where connections come from: addresses in turns, those without a port left passed over, and what sockets are told. */
 import { expect, test } from 'vitest'
-import { Sources, toldOptions } from '../../core/flow/sources.ts'
+import { sourceOf, Sources, toldOptions } from '../../core/flow/sources.ts'
 import type { Connecting, ConnectOptions, Endpoint, Runtime } from '../../core/runtime.ts'
 import { SystemFailure, type SystemFailureCode } from '../../core/runtime.ts'
 import { Machine } from '../memory/machine.ts'
@@ -75,6 +75,14 @@ test.each(SPENT)('%s from %j: %j are tried, and it is %s', async (code, spent, a
     await sources.connect(runtime, TO).socket.then((socket) => socket.local.address, (error) => error.message),
   ).toBe(outcome)
   expect(tried).toEqual(addresses)
+})
+
+test.each([
+  [[], null],
+  [['2001:db8::1'], null],
+  [['2001:db8::1', '192.0.2.11'], '192.0.2.11'],
+])('of %j, a connection over IPv4 comes from %s', (bind, address) => {
+  expect(sourceOf(bind, TO)).toEqual(address === null ? null : { family: 4, address, port: 0 })
 })
 
 test('one that was given up tries no other', async () => {

@@ -52,8 +52,10 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
     await using program = await Program.start({
       listener: {
         http: { address: ['[2001:db8:6::1]:3128', '10.4.0.1:3128', `[fe80::1%${here}]:3128`] },
+        ruled: { address: '[2001:db8:6::1]:3129', filter: ['rules'] },
         site: { mode: 'reverse', address: '10.4.0.1:80' },
       },
+      rule: [{ listener: 'ruled', do: 'permit', bind: ['10.4.0.4'] }],
       upstream: { link: { servers: [`[fe80::2%${here}]:80`] } },
       // The one in the middle is nobody's, and gives way to the next.
       outgoing: {
@@ -78,6 +80,11 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
         host: '[2001:db8:6::2]',
       })
     }
+    for (let i = 0; i < 2; i++) {
+      expect(await get(six, 'http://[2001:db8:6::1]:3129', 'http://10.4.0.2/bound')).toMatchObject({
+        peer: expect.stringMatching(/^10\.4\.0\.4:\d+$/),
+      })
+    }
     // Addresses of one wire: a client's, and where the operator wrote one down. In a URL they are nobody's.
     expect(await get(six, `http://[fe80::1%25${there}]:3128`, 'http://10.4.0.2/c')).toMatchObject({ status: 200 })
     expect(await get(four, '', 'http://10.4.0.1/d')).toMatchObject({ status: reachesLinks ? 200 : 502 })
@@ -86,11 +93,12 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
     expect(String((await four.run('bash', ['-c', raw])).output)).toBe('HTTP/1.1 400 Bad Request\r\n')
     const wire = `%${here}`
     const said = EPOLL || PROGRAM.startsWith('node') ? wire : ''
-    expect((await program.accessLog(6)).map(({ client, origin }) => [client, origin])).toEqual([
+    expect((await program.accessLog(8)).map(({ client, origin }) => [client, origin])).toEqual([
       ['2001:db8:6::2', '10.4.0.2'],
       ['10.4.0.2', '2001:db8:6::2'],
       ['2001:db8:6::2', '10.4.0.2'],
       ['10.4.0.2', '2001:db8:6::2'],
+      ...Array(2).fill(['2001:db8:6::2', '10.4.0.2']),
       [`fe80::2${said}`, '10.4.0.2'],
       ['10.4.0.2', `fe80::2${wire}`],
     ])

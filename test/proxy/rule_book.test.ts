@@ -6,6 +6,7 @@ import { Chain } from '../../core/proxy/chain.ts'
 import { looksAtDestination, RuleBook } from '../../core/proxy/rule_book.ts'
 import { load } from '../../core/config/load.ts'
 import type { RuleSettings } from '../../core/config/settings.ts'
+import type { Peer } from '../memory/peer.ts'
 import { get, World } from './world.ts'
 
 function rulesOf(text: string): readonly RuleSettings[] {
@@ -73,6 +74,34 @@ test.each([
     expect(await client.news()).toMatch(/^HTTP\/1.1 403 /)
   }
   expect(looked).toEqual(['origin.test'])
+})
+
+test('a rule says where connections come from, and they serve nobody else', async () => {
+  const [world] = await ruled('[[rule]]\npath = "/bound"\ndo = "permit"\nbind = ["198.51.100.2", "::1"]\n')
+  const origins: Peer[] = []
+  void world.origins((origin) => origins.push(origin))
+  const asks = async (client: Peer, path: string) => {
+    await client.send(`GET http://origin.test${path} HTTP/1.1\r\nHost: origin.test\r\n\r\n`)
+    for (const origin of origins) {
+      if ((await origin.news()) !== '') await origin.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    }
+    expect(await client.news()).toMatch(/^HTTP\/1.1 200 /)
+    return origins.map(({ socket }) => socket.peer.address)
+  }
+  const [one, other] = [await world.client(), await world.client()]
+  expect(await asks(one, '/bound')).toEqual(['198.51.100.2'])
+  expect(await asks(one, '/bound')).toEqual(['198.51.100.2'])
+  expect(await asks(other, '/bound')).toEqual(['198.51.100.2', '198.51.100.2'])
+  const all = await asks(one, '/free')
+  expect(all.length).toBe(3)
+  expect(all[2]).not.toBe('198.51.100.2')
+  // What came from elsewhere is anybody's but the rule's.
+  expect(await asks(other, '/free')).toEqual(all)
+  expect((await asks(one, '/bound')).length).toBeLessThanOrEqual(4)
+  expect(origins[2].text).not.toContain('/bound')
+  await one.close()
+  await other.close()
+  expect(await world.leftovers()).toEqual([])
 })
 
 test('conditions inside any, all and not count, too', () => {
