@@ -24,6 +24,17 @@ export interface Dial {
   readonly fallback: readonly string[]
 }
 
+/**
+ * The port that a decision leads to: its own, or that of the target. `secure`: of a client that came by TLS, which ends here:
+ * what is spoken from here on is plain HTTP, on its port.
+ */
+export function dialPort({ port }: Dial, target: Target, secure: boolean): number {
+  if (port !== 0) return port
+  return secure && target.portStart === target.portEnd ? HTTP_PORT : target.port
+}
+
+const HTTP_PORT = 80
+
 /** An answer that a service gave in the place of the origin's. */
 export interface Satisfied {
   readonly head: Head

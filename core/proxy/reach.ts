@@ -8,7 +8,7 @@ import { writeProxyHeader } from '../haproxy/write.ts'
 import type { Target } from '../http/target.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
-import type { Dial } from './petition.ts'
+import { type Dial, dialPort } from './petition.ts'
 import type { Server } from '../flow/group.ts'
 import { waitForServer } from './route.ts'
 import { secure } from './secure.ts'
@@ -115,7 +115,7 @@ export async function reachInstead(
   target: Target,
 ): Promise<OriginConnection> {
   const { origins } = client.proxy
-  const port = dial.port || target.port
+  const port = dialPort(dial, target, client.secure)
   for (let tried = 0, next = origin;; tried++) {
     try {
       return await reach(client, next)

@@ -11,7 +11,7 @@ import type { Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
-import type { Dial } from './petition.ts'
+import { type Dial, dialPort } from './petition.ts'
 import { routeThrough, wayOf } from './through.ts'
 import { originOf, Upstream } from './upstream.ts'
 
@@ -93,7 +93,7 @@ export function destination(client: Client, target: Target): Origin | null {
 }
 
 function instead(client: Client, dial: Dial, target: Target): Origin {
-  return client.proxy.origins.find(dial.host, dial.port || target.port, !dial.trusted)
+  return client.proxy.origins.find(dial.host, dialPort(dial, target, client.secure), !dial.trusted)
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Target } from '../http/target.ts'
 import { captured } from './capture.ts'
 import type { Client } from './client.ts'
 import type { Way } from './parents.ts'
+import { dialPort } from './petition.ts'
 import { reach, reachInstead } from './reach.ts'
 
 /** What says that a server of a parent is not well: it was not reached, or not made sense of. */
@@ -150,7 +151,7 @@ function reachDirectly(client: Client, through: Origin, target: Target): Promise
       origins.find(to === null ? target.host : to.address, to === null ? target.port : to.port, guarded),
     )
   }
-  return reachInstead(client, origins.find(dial.host, dial.port || target.port, guarded), dial, target)
+  return reachInstead(client, origins.find(dial.host, dialPort(dial, target, client.secure), guarded), dial, target)
 }
 
 /** What is hashed to find a server, where that is how it is found. */
