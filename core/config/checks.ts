@@ -1,6 +1,6 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
-import { canonical, parseEndpoint } from '../bytes/address.ts'
+import { canonical, parseAddress, parseEndpoint, splitHostPort } from '../bytes/address.ts'
 import { capturedPorts } from './capture_rules.ts'
 import { checkFilter } from './filter_checks.ts'
 import { checkParents } from './parent_checks.ts'
@@ -98,6 +98,9 @@ function checkModes({ listener }: Settings): Finding[] {
       const words =
         'is missing; it says where all connections go, as "192.0.2.1:25" (or set capture, for where they were going)'
       found.push(grave(`listener.${name}.server`, words))
+    }
+    if (parseAddress(splitHostPort(server)?.host ?? '')?.zone) {
+      found.push(grave(`listener.${name}.server`, 'has a zone, and what is asked for has none; write a global address'))
     }
     if (mode !== 'passthrough' && server !== '') {
       found.push(warning(`listener.${name}.server`, `is of no use to mode "${mode}"; it is for "passthrough"`))

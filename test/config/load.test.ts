@@ -376,6 +376,18 @@ describe('what is wrong together', () => {
       'exaproxy.toml:3: outgoing.ipv6: ipv4 and ipv6 are both off',
     ],
     ['one family', '[outgoing]\nipv4 = false', null],
+    [
+      'a translator without IPv6',
+      '[outgoing]\nipv6 = false\nnat64 = "auto"',
+      'exaproxy.toml:3: outgoing.nat64: is reached over IPv6, and outgoing.ipv6 is off',
+    ],
+    ['a translator for the family that is off', '[outgoing]\nipv4 = false\nnat64 = "64:ff9b::/96"', null],
+    [
+      'a place of one link, for all connections',
+      web('127.0.0.1:80', 'mode = "passthrough"\nserver = "[fe80::1%eth0]:25"'),
+      'listener.web.server: has a zone',
+    ],
+    ['a place anywhere', web('127.0.0.1:80', 'mode = "passthrough"\nserver = "[2001:db8::1]:25"'), null],
     ['times the wrong way round', '[dns]\nttl_min = "2h"\nttl_max = "1h"', 'exaproxy.toml:2: dns.ttl_min: is longer'],
     ['nothing kept', '[dns]\nttl_max = 0', null],
   ])('%s', (_, file, problem) => {
