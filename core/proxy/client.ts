@@ -116,6 +116,8 @@ export class Client implements Timed, Connected {
   peek: Peek | null = null
   /** The ClientHello it began with, of mode "tls". */
   hello: Peek | null = null
+  /** The address it was going to when it was captured, as rules about addresses see it; `null`: it was not. */
+  readonly goes: readonly string[] | null
   /** The address its connections to origins come from: its own; `null`: one of this machine. */
   readonly spoofs: Endpoint | null
   upload: Upload | null = null
@@ -140,6 +142,8 @@ export class Client implements Timed, Connected {
     this.outbox = new Outbox(socket, 'client-left')
     this.user = arrival.user
     this.secure = arrival.secure && listener.settings.mode === 'reverse'
+    const { destination } = arrival
+    this.goes = destination === null ? null : proxy.destinations.meanings(destination.address)
     this.spoofs = spoofed(arrival, listener, proxy)
     this.record.client = addressOf(arrival)
     this.record.destination = arrival.destination

@@ -83,9 +83,8 @@ function goOn(client: Client, head: Head, target: Target): Promise<boolean> {
 function decide(client: Client, head: Head, target: Target, chain: Chain): Promise<boolean> {
   const petition = client.petition = new Petition(client.petitioner(), head, target)
   petition.tls = client.hello === null ? null : client.hello.facts
-  const { destination } = client.arrival
   // Where it goes is known: what the name is elsewhere says nothing of that.
-  if (destination !== null) petition.addresses = [destination.address]
+  petition.addresses = client.goes
   if (chain.adapts && head.framing !== 'none') petition.carrier = new ClientCarrier(client, head)
   const said = chain.decide(petition)
   if (!(said instanceof Promise)) return decided(client, petition, said)

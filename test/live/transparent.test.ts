@@ -37,10 +37,10 @@ const RULES = [
   { host: ['led.test'], do: 'intercept', to: '10.2.0.2:82' },
 ]
 
-function configuration(folder: string, listener: Record<string, object>, spoof = false): Table {
+function configuration(folder: string, listener: Record<string, object>, spoof = false, workers = 1): Table {
   const hosts = join(folder, 'hosts')
   writeFileSync(hosts, `${SERVER.map((address) => `${address} site.test bad.test\n`).join('')}10.2.0.99 liar.test\n`)
-  return { listener, outgoing: { spoof }, dns: { hosts_file: hosts }, rule: RULES } as Table
+  return { listener, outgoing: { spoof }, dns: { hosts_file: hosts }, rule: RULES, service: { workers } } as Table
 }
 
 /** What `exaproxy nft` prints for it. Once it is shown that the program does, what it calls does as well, and sooner. */
@@ -120,7 +120,8 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
   }
 
   async function start(listener: Record<string, object>, spoof = false, before: string[] = []): Promise<Program> {
-    const table = configuration(folder, listener, spoof)
+    // Where it is of interest, two of them share what the kernel brings.
+    const table = configuration(folder, listener, spoof, spoof || before.length > 0 ? 2 : 1)
     const [rules, routes] = await Promise.all([printed(table, false), printed(table, true)])
     router.nft(rules)
     const { code, errors } = await router.run('sh', ['-c', routes])

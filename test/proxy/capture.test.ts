@@ -63,6 +63,9 @@ interface Line {
   readonly destination: string | null
   readonly destination_agrees: boolean | null
   readonly decision: string
+  readonly bytes_in: number
+  readonly bytes_out: number
+  readonly client: string
 }
 
 class Town {
@@ -134,9 +137,9 @@ class Town {
 const towns: Town[] = []
 afterEach(async () => {
   for (const town of towns.splice(0)) {
-    const closed = town.server.close()
-    await town.machine.clock.advance(10_000)
-    await closed
+    let closed = false
+    void town.server.close().then(() => closed = true)
+    while (!closed) await town.machine.clock.advance(1000)
   }
 })
 
@@ -225,10 +228,12 @@ describe('mode "transparent"', () => {
   test.each([
     ['a host', 'host = ["bad.test"]', 'bad.test', 403],
     ['the address it really goes to', 'address = ["198.51.100.1/32"]', 'other.test', 403],
+    ['the IPv4 address inside', 'address = ["10.0.0.0/8"]', 'inside.test', 403],
     ['and by no other address', 'address = ["198.51.100.2/32"]', 'other.test', 200],
   ])('judged by %s', async (_, condition, host, status) => {
     const town = await Town.open('transparent', `[[rule]]\n${condition}\ndo = "deny"\n`)
-    const client = await town.client(PLAIN, get(host))
+    const at = host === 'inside.test' ? { ...SIXTH, address: '64:ff9b::a00:1' } : PLAIN
+    const client = await town.client(at, get(host))
     if (status === 200) await (await town.origin(PLAIN)).send(OK)
     expect(await client.news()).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   })
@@ -311,8 +316,28 @@ describe('mode "tls"', () => {
         destination: '198.51.100.1:443',
         destination_agrees: true,
         failure: null,
+        bytes_in: NAMED.length + 4,
+        bytes_out: 12,
       }])
     }
+  })
+
+  test.each([1, 7, 1000])('behind a PROXY header its destination counts, in pieces of %d', async (size) => {
+    const town = await Town.open('tls', 'proxy_protocol = "require"\nproxy_protocol_from = ["192.0.2.0/24"]\n')
+    town.machine.network.piece = () => size
+    const client = await town.client(OTHER, `PROXY TCP4 203.0.113.5 198.51.100.1 5000 443\r\n${NAMED}`)
+    const origin = await town.origin(SECURE)
+    expect(await origin.news()).toBe(NAMED)
+    await origin.send('bye')
+    expect(await client.news()).toBe('bye')
+    await client.close()
+    await origin.close()
+    expect(await town.lines()).toMatchObject([{
+      client: '203.0.113.5',
+      destination: '198.51.100.1:443',
+      bytes_in: NAMED.length,
+      bytes_out: 3,
+    }])
   })
 
   test('direct: where the name leads, on port 443', async () => {
