@@ -42,8 +42,6 @@ export const BUFFER_SIZE = 65_536
 export const GATHER_SIZE = 16_384
 /** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */
 export const RELAY_SIZE = 65_536
-/** A tunnel whose bytes are moved goes back to reading and writing them when less comes at a time: the copies cost nothing then. */
-export const RELAY_LEAST = 16_384
 /** Moved before deadlines, counters and the other connections have their turn. */
 export const RELAY_PIECE = 4_194_304
 
