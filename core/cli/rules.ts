@@ -245,6 +245,7 @@ function deciding(explained: Explained, host: string): string[] {
   if (decision!.reason !== '') lines.push(`  reason: ${decision!.reason}`)
   if (decision!.category !== '') lines.push(`  category: ${decision!.category}`)
   if (rule.safe_search !== '') lines.push(`  safe search: ${rule.safe_search}`)
+  if (rule.parent !== '') lines.push(`  parent: ${rule.parent}${rule.or_direct ? ', or directly' : ''}`)
   return lines
 }
 

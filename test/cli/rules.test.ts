@@ -61,7 +61,7 @@ append = { A = "b" }
 remove = "Referer"
 cookie = { c = "d", e = "" }
 safe_search = "strict"
-
+parent = "p"
 [[rule]]
 host = "new.test"
 do = "respond"
@@ -86,6 +86,9 @@ do = "deny"
 host = "fine.test"
 do = "permit"
 final = true
+
+[parent.p]
+servers = ["192.0.2.1:3128"]
 `
 
 async function run(args: readonly string[], config = CONFIG, files: Readonly<Record<string, string>> = {}) {
@@ -191,6 +194,7 @@ rule 2 "all of TLS" decides: close the connection
   cookie c=d
   remove cookie e
   safe search: strict
+  parent: p
 
 GET http://new.test/x
 rules about where it goes are asked again
