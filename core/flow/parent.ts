@@ -1,6 +1,7 @@
 /** A parent: a proxy, or several that do the same, through which origins are reached. */
 
-import { latin1 } from '../bytes/ascii.ts'
+import { latin1, toBytes } from '../bytes/ascii.ts'
+import { toBase64 } from '../bytes/base64.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import type { ParentSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
@@ -54,7 +55,7 @@ export class Parent {
   /** For connections made from now on. Texts are latin1, of the bytes they go out as. */
   set login(login: SocksLogin | null) {
     this.#login = login
-    this.authorization = login === null ? '' : `Basic ${btoa(`${login.user}:${login.password}`)}`
+    this.authorization = login === null ? '' : `Basic ${toBase64(toBytes(`${login.user}:${login.password}`))}`
   }
 
   /** What is dialled for a server: the operator named it, so nobody judges it. */

@@ -1,5 +1,6 @@
 /** ICAP services in the chain: requests are shown to them before they go on (REQMOD), responses before they come back (RESPMOD). */
 
+import { toBase64 } from '../bytes/base64.ts'
 import type { IcapSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import type { Cause, Decision } from '../filter/decision.ts'
@@ -193,24 +194,10 @@ function undecided(settings: IcapSettings, { detail, whole }: { detail: string; 
 function fieldsOf(client: string, user: string, head: Head): Shown['fields'] {
   const fields: [string, string][] = []
   if (client !== '') fields.push(['X-Client-IP', client])
-  if (user !== '') fields.push(['X-Authenticated-User', base64(`Local://${user}`)])
+  if (user !== '') fields.push(['X-Authenticated-User', toBase64(encoder.encode(`Local://${user}`))])
   const login = head.get(FIELD['proxy-authorization'])
   if (login !== undefined) fields.push(['Proxy-Authorization', login])
   return fields
 }
 
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
 const encoder = new TextEncoder()
-
-/** RFC 4648 4. */
-function base64(text: string): string {
-  const bytes = encoder.encode(text)
-  let out = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const three = (bytes[i] << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    out += LETTERS[three >> 18] + LETTERS[(three >> 12) & 63] + LETTERS[(three >> 6) & 63] + LETTERS[three & 63]
-  }
-  const spare = (3 - bytes.length % 3) % 3
-  return out.slice(0, out.length - spare) + '='.repeat(spare)
-}
