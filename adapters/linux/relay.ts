@@ -87,6 +87,8 @@ export class Relay {
   #inside = 0
   #taken = 0
   #ended = false
+  /** The source had as much as was asked for. Else the kernel would keep the last of it back for what may not follow (200 ms). */
+  #more = false
 
   constructor(
     engine: Engine,
@@ -144,6 +146,7 @@ export class Relay {
     const size = Math.min(this.#limit - this.#taken, this.#source.piece)
     const count = libc.splice(this.#source.descriptor, 0, pipe.writing, 0, size, TAKE)
     if (count > 0) {
+      this.#more = count === size
       this.#taken += count
       this.#inside += count
       this.#source.spend(count)
@@ -167,7 +170,7 @@ export class Relay {
     const { libc } = this.#engine.loop
     while (this.#inside > 0) {
       if (!this.#sink.writable) return false
-      const flags = this.#taken < this.#limit && !this.#ended ? GIVE : TAKE
+      const flags = this.#more && this.#taken < this.#limit && !this.#ended ? GIVE : TAKE
       const count = libc.splice(this.#pipe!.reading, 0, this.#sink.descriptor, 0, this.#inside, flags)
       if (count > 0) {
         this.#inside -= count

@@ -57,6 +57,23 @@ export function relays(runtime: Runtime, skips: Skips): void {
               work({ sender, source, sink, receiver }))),
       )
 
+    check('keeps nothing back that may be all for now', async ({ sender, source, sink, receiver }) => {
+      // A message of a dialogue, then a piece that ends somewhere in a segment.
+      let at = 0
+      for (const size of [1000, 1, 300_001, 1000]) {
+        const received = receive(receiver, size, at)
+        const moving = (async () => {
+          // Each may move more than there is.
+          for (let moved = 0; moved < size;) moved += await relay(source, sink)
+        })()
+        await sender.write(fill(new Uint8Array(size), at))
+        expect(await settles(runtime, received)).toBe(true)
+        expect(await received).toBe(size)
+        await moving
+        at += size
+      }
+    })
+
     for (const size of SIZES) {
       check(`moves all ${size} bytes in order, and gives 0 at the end, and again`, async (road) => {
         const { sender, source, sink, receiver } = road
