@@ -129,64 +129,6 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
     return await Program.start(table, { within: [...router.prefix, ...before] })
   }
 
-  test.skipIf(!epoll)('TPROXY and REDIRECT, both families, HTTP and TLS', async () => {
-    await using program = await start({ ...PROXIED, ...REDIRECTED })
-    for (const at of SERVER) {
-      const own = ours(at)
-      const results = await Promise.all([
-        fetch('http://site.test/', at),
-        fetch('http://site.test:81/', at),
-        fetch('https://site.test/', at),
-        fetch('https://site.test:444/', at),
-        fetch('http://site.test:8000/', at),
-        // The client's own names lead nowhere but where it was going.
-        fetch('http://liar.test/', at),
-        fetch('https://liar.test/', at),
-      ])
-      expect(results).toEqual([
-        `${own} site.test ${at} 80 `,
-        `${own} site.test:81 ${at} 81 `,
-        `${own} site.test ${at} 443 site.test`,
-        `${own} site.test:444 ${at} 444 site.test`,
-        `${own} site.test:8000 ${at} 8000 `,
-        `${own} liar.test ${at} 80 `,
-        `${own} liar.test ${at} 443 liar.test`,
-      ])
-      expect(await fetch('http://bad.test/', at, '-o', '/dev/null', '-w', '%{http_code}')).toBe('403')
-      expect(await fetch('https://bad.test/', at)).toMatch(/^35: .*unrecognized name/s)
-      expect(await fetch('http://led.test/', at)).toBe('10.2.0.1 led.test 10.2.0.2 82 ')
-    }
-    const lines = await program.accessLog(20)
-    const fourth = lines.filter(({ destination }) => String(destination).startsWith('10.2.0.2:')).slice(0, 7)
-    expect(fourth.map(({ listener, client, destination }) => `${listener} ${client} ${destination}`).sort()).toEqual([
-      'raw 10.1.0.2 10.2.0.2:8000',
-      'red 10.1.0.2 10.2.0.2:81',
-      'redtls 10.1.0.2 10.2.0.2:444',
-      'tls 10.1.0.2 10.2.0.2:443',
-      'tls 10.1.0.2 10.2.0.2:443',
-      'web 10.1.0.2 10.2.0.2:80',
-      'web 10.1.0.2 10.2.0.2:80',
-    ])
-    // Where the lookup took longer than the answer, it is not known.
-    const judged = lines.filter(({ destination_agrees, url }) =>
-      destination_agrees !== null && /site|liar/.test(String(url))
-    )
-    expect(judged.filter(({ url, destination_agrees }) => destination_agrees === /liar/.test(String(url)))).toEqual([])
-    expect(judged.length).toBeGreaterThan(3)
-    // Nothing listens behind it: the client hears of it in its own language.
-    expect(await fetch('http://site.test/', '10.2.0.9', '-o', '/dev/null', '-w', '%{http_code}')).toMatch(/^50[24]$/)
-  })
-
-  test.skipIf(!epoll)('origins see the clients themselves', async () => {
-    await using _ = await start({ ...PROXIED, ...REDIRECTED }, true)
-    for (const at of SERVER) {
-      const theirs = at.includes(':') ? 'fd01::2' : '10.1.0.2'
-      expect(await fetch('http://site.test/', at)).toBe(`${theirs} site.test ${at} 80 `)
-      expect(await fetch('http://site.test:81/', at)).toBe(`${theirs} site.test:81 ${at} 81 `)
-      expect(await fetch('https://site.test/', at)).toBe(`${theirs} site.test ${at} 443 site.test`)
-    }
-  })
-
   test('sockets that were left to it, as systemd does with Transparent=yes', async () => {
     const listener = {
       web: { ...PROXIED.web, capture: 'inherited' },
@@ -204,21 +146,83 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
     expect(alone.diagnostics).toContain('ListenStream=127.0.0.1:3129')
   })
 
-  test.skipIf(epoll)('without the epoll engine REDIRECT goes by the name, and says so', async () => {
-    await using program = await start(REDIRECTED)
-    for (const at of SERVER) {
-      expect(await fetch('http://site.test:81/', at)).toMatch(/ site.test:81 \S+ 81 $/)
-      expect(await fetch('https://bad.test:444/', at)).toMatch(/^35: .*unrecognized name/s)
-    }
-    expect(program.diagnostics).toMatch(/listener red: .*without the epoll engine/)
-  })
+  if (epoll) {
+    test('TPROXY and REDIRECT, both families, HTTP and TLS', async () => {
+      await using program = await start({ ...PROXIED, ...REDIRECTED })
+      for (const at of SERVER) {
+        const own = ours(at)
+        const results = await Promise.all([
+          fetch('http://site.test/', at),
+          fetch('http://site.test:81/', at),
+          fetch('https://site.test/', at),
+          fetch('https://site.test:444/', at),
+          fetch('http://site.test:8000/', at),
+          // The client's own names lead nowhere but where it was going.
+          fetch('http://liar.test/', at),
+          fetch('https://liar.test/', at),
+        ])
+        expect(results).toEqual([
+          `${own} site.test ${at} 80 `,
+          `${own} site.test:81 ${at} 81 `,
+          `${own} site.test ${at} 443 site.test`,
+          `${own} site.test:444 ${at} 444 site.test`,
+          `${own} site.test:8000 ${at} 8000 `,
+          `${own} liar.test ${at} 80 `,
+          `${own} liar.test ${at} 443 liar.test`,
+        ])
+        expect(await fetch('http://bad.test/', at, '-o', '/dev/null', '-w', '%{http_code}')).toBe('403')
+        expect(await fetch('https://bad.test/', at)).toMatch(/^35: .*unrecognized name/s)
+        expect(await fetch('http://led.test/', at)).toBe('10.2.0.1 led.test 10.2.0.2 82 ')
+      }
+      const lines = await program.accessLog(20)
+      const fourth = lines.filter(({ destination }) => String(destination).startsWith('10.2.0.2:')).slice(0, 7)
+      expect(fourth.map(({ listener, client, destination }) => `${listener} ${client} ${destination}`).sort()).toEqual([
+        'raw 10.1.0.2 10.2.0.2:8000',
+        'red 10.1.0.2 10.2.0.2:81',
+        'redtls 10.1.0.2 10.2.0.2:444',
+        'tls 10.1.0.2 10.2.0.2:443',
+        'tls 10.1.0.2 10.2.0.2:443',
+        'web 10.1.0.2 10.2.0.2:80',
+        'web 10.1.0.2 10.2.0.2:80',
+      ])
+      // Where the lookup took longer than the answer, it is not known.
+      const judged = lines.filter(({ destination_agrees, url }) =>
+        destination_agrees !== null && /site|liar/.test(String(url))
+      )
+      expect(judged.filter(({ url, destination_agrees }) => destination_agrees === /liar/.test(String(url)))).toEqual(
+        [],
+      )
+      expect(judged.length).toBeGreaterThan(3)
+      // Nothing listens behind it: the client hears of it in its own language.
+      expect(await fetch('http://site.test/', '10.2.0.9', '-o', '/dev/null', '-w', '%{http_code}')).toMatch(/^50[24]$/)
+    })
 
-  test.skipIf(epoll)('without the epoll engine TPROXY and spoofing do not start, and say what to do', async () => {
-    const proxied = Program.run(configuration(folder, PROXIED), { within: router.prefix })
-    const spoofing = Program.run(configuration(folder, REDIRECTED, true), { within: router.prefix })
-    expect((await proxied.exited).code).toBe(69)
-    expect(proxied.diagnostics).toContain('capture = "inherited"')
-    expect((await spoofing.exited).code).toBe(69)
-    expect(spoofing.diagnostics).toContain('outgoing.spoof')
-  })
+    test('origins see the clients themselves', async () => {
+      await using _ = await start({ ...PROXIED, ...REDIRECTED }, true)
+      for (const at of SERVER) {
+        const theirs = at.includes(':') ? 'fd01::2' : '10.1.0.2'
+        expect(await fetch('http://site.test/', at)).toBe(`${theirs} site.test ${at} 80 `)
+        expect(await fetch('http://site.test:81/', at)).toBe(`${theirs} site.test:81 ${at} 81 `)
+        expect(await fetch('https://site.test/', at)).toBe(`${theirs} site.test ${at} 443 site.test`)
+      }
+    })
+  } else {
+    test('without the epoll engine REDIRECT goes by the name, and says so', async () => {
+      await using program = await start(REDIRECTED)
+      for (const at of SERVER) {
+        expect(await fetch('http://site.test:81/', at)).toMatch(/ site.test:81 \S+ 81 $/)
+        expect(await fetch('https://bad.test:444/', at)).toMatch(/^35: .*unrecognized name/s)
+      }
+      expect(program.diagnostics).toMatch(/listener red: .*without the epoll engine/)
+    })
+
+    test('without the epoll engine TPROXY and spoofing do not start, and say what to do', async () => {
+      const proxied = Program.run(configuration(folder, PROXIED), { within: router.prefix })
+      const spoofing = Program.run(configuration(folder, REDIRECTED, true), { within: router.prefix })
+      expect((await proxied.exited).code).toBe(69)
+      expect(proxied.diagnostics).toContain('capture = "inherited"')
+      expect((await spoofing.exited).code).toBe(69)
+      expect(spoofing.diagnostics).toContain('outgoing.spoof')
+    })
+  }
 })
