@@ -44,8 +44,11 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
 function connectFrom(to: Endpoint, options: ConnectOptions): Connecting {
   const connecting = connectByNode(to, options)
   const socket = connecting.socket.catch((error) => {
-    // So it says that the address is not one of this machine.
-    throw error.detail === 'EINVAL' ? new SystemFailure('not-available', 'EINVAL') : error
+    if (error.detail !== 'EINVAL') throw error
+    // So it says that the address is not one of this machine, and that it knows no zones.
+    throw to.address.includes('%')
+      ? new SystemFailure('unsupported', 'from or keepAlive, to an address with a zone, needs service.engine = "epoll"')
+      : new SystemFailure('not-available', 'EINVAL')
   })
   return { socket, cancel: connecting.cancel }
 }

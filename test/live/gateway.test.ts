@@ -66,7 +66,7 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
       },
     }, { within: gate.prefix })
     expect(program.diagnostics).toContain('this machine has no address 10.4.0.3 to come from')
-    // Of the runtimes' own sockets, Deno's cannot be told of a link, and neither they nor Bun's tell of one.
+    // Of the runtimes' own sockets, Deno's have no keep-alive towards a link, and neither they nor Bun's tell of one.
     const reachesLinks = EPOLL || PROGRAM !== 'deno'
     for (const tunnel of [false, true]) {
       expect(await get(six, 'http://[2001:db8:6::1]:3128', 'http://10.4.0.2/a', tunnel)).toMatchObject({
