@@ -2,7 +2,7 @@
 
 import { family } from '../bytes/address.ts'
 import { latin1 } from '../bytes/ascii.ts'
-import { Failure, type FailureCode } from '../failure.ts'
+import { Failure } from '../failure.ts'
 import type { Server } from '../flow/group.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { connectThrough, type Parent, ParentAnswer } from '../flow/parent.ts'
@@ -13,20 +13,12 @@ import type { Way } from './parents.ts'
 import { dialPort } from './petition.ts'
 import { reach, reachInstead } from './reach.ts'
 
-/** What says that a server of a parent is not well: it was not reached, or not made sense of. */
-const UNREACHED: ReadonlySet<string> = new Set<FailureCode>([
-  'name-not-found',
-  'name-no-address',
-  'name-failed',
-  'name-timeout',
-  'connect-refused',
-  'connect-unreachable',
-  'connect-failed',
-  'connect-timeout',
-  'origin-left',
-  'bad-response',
-  'response-head-too-large',
-])
+/**
+ * A server of a parent was reached and has not done what it was asked for. That may be because of where we want to go (some
+ * say nothing, or break off, where they cannot connect): so it does not count as one that is not well, and never leads to a
+ * direct connection.
+ */
+class Unheard extends Failure {}
 
 /** How a request goes; `null`: directly. */
 export function wayOf(client: Client): Way | null {
@@ -75,6 +67,7 @@ export async function reachThrough(client: Client, origin: Origin, target: Targe
   const key = keyOf(client, parent)
   let server = origin.proxy ?? group.choose(key, tried)
   let last = nobody(parent)
+  let reached = false
   while (server !== null) {
     tried.add(server)
     const left = until - proxy.clock.now()
@@ -94,15 +87,16 @@ export async function reachThrough(client: Client, origin: Origin, target: Targe
         throw new Failure(error.code, words)
       }
       if (error.code === 'parent-login') proxy.parents!.refusedLogin(parent, server, error.detail)
-      else if (UNREACHED.has(error.code)) proxy.parents!.failed(parent, server, error.detail)
-      else if (error.code !== 'parent-refused') throw error
+      if (error instanceof Unheard) reached = true
+      else if (error.who === 'origin') proxy.parents!.failed(parent, server, error.detail)
+      else throw error
       last = new Failure(error.code, words)
     }
     if (proxy.clock.now() >= until) break
     server = group.choose(key, tried)
   }
   const way = wayOf(client)
-  if (way !== null && way.orDirect && UNREACHED.has(last.code)) return reachDirectly(client, origin, target)
+  if (way !== null && way.orDirect && !reached) return reachDirectly(client, origin, target)
   throw last
 }
 
@@ -131,9 +125,10 @@ async function reachBy(
     if (!tunnel && connection.messages.parser.buffered) throw new ParentAnswer('bad-response', 'bytes before a request')
     return connection
   } catch (error) {
+    const reached = client.connection !== null
     client.release(false)
-    if (late && client.late === null) throw new Failure('connect-timeout', 'no answer in time')
-    throw error
+    if (!reached || client.late !== null || error instanceof ParentAnswer || !(error instanceof Failure)) throw error
+    throw late ? new Unheard('connect-timeout', 'no answer in time') : new Unheard(error.code, error.detail)
   } finally {
     undo()
   }

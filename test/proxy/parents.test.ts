@@ -447,13 +447,25 @@ describe('servers that fail', () => {
     await finish(world, [], client, origin)
   })
 
-  test('or_direct is not for what a parent refuses', async () => {
+  test.each<[string, (parent: Peer, world: World) => Promise<void>, string]>([
+    ['refuses', (parent) => parent.send('HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n'), 'parent-refused'],
+    ['is busy', (parent) => parent.send('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n'), 'parent-refused'],
+    ['wants a login', (parent) => parent.send('HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n'), 'parent-login'],
+    ['breaks off', (parent) => parent.reset(), 'origin-left'],
+    ['closes', (parent) => parent.end(), 'origin-left'],
+    ['says nothing', (_, world) => world.pass(10_001), 'connect-timeout'],
+  ])('one that is there and %s is no reason to go directly, and is not left alone', async (_, does, failure) => {
     const [world, door] = await behind([3128], ONE, THROUGH, 'outgoing.or_direct=true', 'outgoing.connect_ports=[80]')
-    const [client, parent] = await asked(world, door, 'CONNECT origin.test:80 HTTP/1.1\r\nHost: origin.test\r\n\r\n')
-    await parent.send('HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n')
-    await client.news()
-    expect(world.seen).toMatchObject([{ status: 502, failure: 'parent-refused' }])
-    await finish(world, [door], client, parent)
+    for (let i = 0; i < 4; i++) {
+      const [client, parent] = await asked(world, door, 'CONNECT origin.test:80 HTTP/1.1\r\nHost: origin.test\r\n\r\n')
+      await does(parent, world)
+      await client.news()
+      await client.close()
+      await parent.close()
+    }
+    expect(world.seen.map((one) => one.failure)).toEqual(Array(4).fill(failure))
+    expect(serversOf(world).map(({ state, failures }) => [state, failures])).toEqual([['up', 0]])
+    await finish(world, [door])
   })
 
   test('a kept connection that turns out dead: asked again through the next server', async () => {
