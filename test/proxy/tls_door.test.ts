@@ -169,3 +169,11 @@ test('half a ClientHello, and the end', async () => {
   await peer.end()
   expect(await said).toBe('it closed before its ClientHello')
 })
+
+test('those that shake hands are among the connections there may be', async () => {
+  const { context, sender, said } = await meet({ tls: [a], connections: 1 })
+  expect(context.crowded).toBe(true)
+  sender.close()
+  expect(await said).toBe('it closed before its ClientHello')
+  expect(context.crowded).toBe(false)
+})
