@@ -173,7 +173,8 @@ export class Server {
   /** Read again the files of the filter and of the users, while traffic goes on. */
   reload(): void {
     this.#filters?.reload()
-    void this.#proxy?.parents?.reload()
+    const parents = this.#proxy?.parents ?? null
+    if (parents !== null) this.#tasks.add(parents.reload())
     if (this.#proxy !== null) this.#tasks.add(this.#proxy.upstreams.reload())
     for (const { door } of this.#contexts.values()) if (door !== null) this.#tasks.add(door.reload())
     for (const { users } of this.#contexts.values()) if (users !== null) this.#tasks.add(users.reload())

@@ -161,6 +161,9 @@ describe.skipIf(missing !== '')(`with curl${missing}`, () => {
       expect(String(output)).toMatch(/502/)
     }
     expect(program.diagnostics).toContain('does not accept the login of parent.wrong.credentials_file')
+    writeFileSync(join(folder, 'wrong'), 'joe:secret')
+    program.signal('SIGHUP')
+    await until(async () => String((await ask('wrong')).output).startsWith('/page'), 'a login that was read again')
   })
 
   test('a parent that is not there is no reason to go directly', async () => {
