@@ -1,8 +1,9 @@
 /** Certificates made for one run: an authority, and what it and others have signed. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 
 export interface Certificate {
   /** Paths of PEM files. */
@@ -17,7 +18,9 @@ export class Authority {
   readonly #key: string
   #count = 0
 
-  constructor(name = 'Test Authority', folder = mkdtempSync(join(tmpdir(), 'exaproxy-tls-'))) {
+  constructor(name = 'Test Authority') {
+    const folder = mkdtempSync(join(tmpdir(), 'exaproxy-tls-'))
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
     this.folder = folder
     const base = join(folder, name.replaceAll(' ', '-'))
     this.ca = `${base}.pem`
