@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
 
 export interface Certificate {
   /** Paths of PEM files. */
@@ -20,12 +19,15 @@ export class Authority {
 
   constructor(name = 'Test Authority') {
     const folder = mkdtempSync(join(tmpdir(), 'exaproxy-tls-'))
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
     this.folder = folder
     const base = join(folder, name.replaceAll(' ', '-'))
     this.ca = `${base}.pem`
     this.#key = `${base}.key`
     run(['req', '-x509', ...NEW_KEY, '-keyout', this.#key, '-out', this.ca, '-days', '30', '-subj', `/CN=${name}`])
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** `names`: of its subjectAltName, as `DNS:a.test,IP:127.0.0.1`. `days` below 0: it has expired. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { type Runtime, SystemFailure, type TlsClient, type TlsServer, type TlsSocket } from '../../core/runtime.ts'
 import { Authority, read } from './certificates.ts'
 import { checker, fill, receive, send, type Skips, withPair } from './pairs.ts'
@@ -38,6 +38,9 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
   const authority = new Authority()
   const stranger = new Authority('Stranger')
   const ca = readFileSync(authority.ca)
+  afterAll(() => {
+    for (const one of [authority, stranger]) one[Symbol.dispose]()
+  })
   const site = read(authority.issue('a.test', 'DNS:a.test,DNS:*.a.test,IP:127.0.0.1'))
   const plainServer = () => tls.server({ ...site, clientCertificates: 'off', ca: null })
   const plainClient = () => tls.client({ ca, verify: true, identity: null })

@@ -91,6 +91,7 @@ describe.skipIf(missing !== '')(`TLS at the edges${missing}`, () => {
     nginx?.[Symbol.dispose]()
     await program?.[Symbol.asyncDispose]()
     origin?.close()
+    authority?.[Symbol.dispose]()
   })
 
   const through = (listener: string, ...words: string[]) => {

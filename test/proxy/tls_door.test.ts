@@ -1,6 +1,6 @@
 /** Listeners whose clients come by TLS: which certificate, who is let in, and files that will not do. */
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { tls } from '../../adapters/shared/tls.ts'
 import type { ListenerSettings } from '../../core/config/settings.ts'
 import { type Arrival, Newcomer } from '../../core/proxy/arrival.ts'
@@ -13,6 +13,7 @@ import { settingsOf, World } from './world.ts'
 
 const AT: Endpoint = { family: 4, address: '127.0.0.1', port: 4000 }
 const authority = new Authority()
+afterAll(() => authority[Symbol.dispose]())
 const a = authority.issue('a', 'DNS:a.test,DNS:*.Wild.test')
 const b = authority.issue('b', 'DNS:b.test,DNS:a.wild.test')
 const ca = readFileSync(authority.ca)

@@ -1,6 +1,6 @@
 /** Servers reached by TLS: what stands before it, what never comes, and what is kept apart. */
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { tls } from '../../adapters/shared/tls.ts'
 import { UpstreamTls } from '../../core/proxy/tls_upstream.ts'
 import type { Socket, TlsSocket } from '../../core/runtime.ts'
@@ -9,6 +9,7 @@ import { settle } from '../memory/machine.ts'
 import { ORIGIN, World } from './world.ts'
 
 const authority = new Authority()
+afterAll(() => authority[Symbol.dispose]())
 const ca = readFileSync(authority.ca)
 const site = read(authority.issue('app', 'DNS:app.test'))
 const serving = () => tls.server({ ...site, clientCertificates: 'off', ca: null })
