@@ -126,7 +126,7 @@ const list = new List()
 /** What an HTTP/1.0 client left out, where it is known from elsewhere. */
 function authorityOf({ host, port }: Target): string {
   const name = host.includes(':') ? `[${host}]` : host
-  return port === 80 ? name : `${name}:${port}`
+  return port === 80 || host === '' ? name : `${name}:${port}`
 }
 
 /** Write the request line, the fields and the empty line. */
@@ -183,8 +183,11 @@ function writeTarget(out: ByteWriter, head: Head, target: Target, how: RequestFo
     }
     if (target.host === '') throw new Failure('bad-host', 'no host for a parent')
     out.text('http://')
-    if (target.authorityStart === target.authorityEnd) out.text(authorityOf(target))
-    else out.put(bytes, target.authorityStart, target.authorityEnd)
+    // A captured client need not write the host, nor the port that it goes to.
+    const written = target.portStart < target.portEnd || target.port === 80
+    if (written && target.authorityStart < target.authorityEnd) {
+      out.put(bytes, target.authorityStart, target.authorityEnd)
+    } else out.text(authorityOf(target))
     // RFC 9112 3.2.4: the asterisk of OPTIONS is an empty path in absolute form.
     if (target.form === 'origin') out.put(bytes, target.pathStart, target.pathEnd)
     return

@@ -20,7 +20,8 @@ const epoll = ['deno', 'bun', 'exe'].includes(PROGRAM) && process.env.EXAPROXY_T
 const LEAVE = new URL('./helpers/leave_sockets.py', import.meta.url).pathname
 const SERVER = ['10.2.0.2', 'fd02::2'] as const
 const ours = (at: string) => at.includes(':') ? 'fd02::1' : '10.2.0.1'
-const both = (port: number) => [`0.0.0.0:${port}`, `[::]:${port}`]
+/** Two ports, for Deno takes both families at the first. */
+const both = (port: number) => [`0.0.0.0:${port}`, `[::]:${port + 10}`]
 const here = (port: number) => [`127.0.0.1:${port}`, `[::1]:${port}`]
 
 const REDIRECTED = {
@@ -141,9 +142,6 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
       expect(await fetch('http://liar.test/', at)).toBe(`${own} liar.test ${at} 80 `)
       expect(await fetch('https://liar.test/', at)).toBe(`${own} liar.test ${at} 443 liar.test`)
     }
-    const alone = Program.run(configuration(folder, listener), { within: router.prefix })
-    expect((await alone.exited).code).toBe(69)
-    expect(alone.diagnostics).toContain('ListenStream=127.0.0.1:3129')
   })
 
   if (epoll) {

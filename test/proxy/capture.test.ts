@@ -252,6 +252,25 @@ describe('mode "transparent"', () => {
     expect(await (await town.origin(PLAIN)).news()).toBe('GET /new HTTP/1.1\r\nHost: same.test\r\n\r\n')
   })
 
+  test('a parent is asked by the name, and by the port where the client was going', async () => {
+    const town = await Town.open('transparent', '[parent.up]\ntype = "http"\nservers = ["198.51.100.2:80"]\n', {
+      sets: ['outgoing.parent=up'],
+    })
+    for (
+      const [at, request, asked] of [
+        [PLAIN, get('origin.test'), 'http://origin.test/a?b'],
+        [ODD, get('origin.test'), 'http://origin.test:8080/a?b'],
+        [ODD, get('', '1.0'), 'http://198.51.100.1:8080/a?b'],
+      ] as const
+    ) {
+      const client = await town.client(at, request)
+      const parent = await town.origin(OTHER)
+      expect(await parent.news()).toContain(`GET ${asked} HTTP/1.1\r\n`)
+      await parent.close()
+      await client.close()
+    }
+  })
+
   test('a header that is changed does not change the way', async () => {
     const town = await Town.open('transparent', '[[rule]]\ndo = "rewrite"\nset = { X-A = "1" }\n')
     await town.client(ODD, get('other.test'))
