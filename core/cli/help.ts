@@ -45,6 +45,7 @@ Signals, to the process that was started (its workers are its children):
   SIGTERM, SIGINT    finish what is in flight within service.drain_timeout, then stop; a second one stops at once
   SIGQUIT            finish all of what is in flight, then stop
   SIGHUP, SIGUSR1    open the log files again
+  SIGHUP             and read lists, certificates, users and credentials again
 
 Exit codes:
 ${EXITS}

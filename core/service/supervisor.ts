@@ -24,7 +24,7 @@ import { Workers } from './workers.ts'
 /**
  * Run until a signal says to stop: SIGTERM and SIGINT finish what is in flight within `service.drain_timeout` (a second one
  * stops at once), SIGQUIT finishes all of it, SIGHUP and SIGUSR1 reopen the logs, and
- * SIGHUP reads the lists again.
+ * SIGHUP reads the files again that lists, users, credentials and certificates are in.
  * @returns the exit code.
  */
 export async function serve(runtime: Runtime, settings: Settings, version: string): Promise<number> {
