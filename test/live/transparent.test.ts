@@ -25,8 +25,8 @@ const both = (port: number) => [`0.0.0.0:${port}`, `[::]:${port + 10}`]
 const here = (port: number) => [`127.0.0.1:${port}`, `[::1]:${port}`]
 
 const REDIRECTED = {
-  red: { mode: 'transparent', capture: 'redirect', capture_ports: [81], address: both(3131) },
-  redtls: { mode: 'tls', capture: 'redirect', capture_ports: [444], address: both(3132) },
+  red: { mode: 'transparent', capture: 'redirect', capture_ports: [81, 85], address: both(3131) },
+  redtls: { mode: 'tls', capture: 'redirect', capture_ports: [444, 446], address: both(3132) },
 }
 const PROXIED = {
   web: { mode: 'transparent', capture: 'tproxy', address: here(3129), capture_from: ['10.1.0.0/24', 'fd01::/64'] },
@@ -192,7 +192,8 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
       )
       expect(judged.length).toBeGreaterThan(3)
       // Nothing listens behind it: the client hears of it in its own language.
-      expect(await fetch('http://site.test/', '10.2.0.9', '-o', '/dev/null', '-w', '%{http_code}')).toMatch(/^50[24]$/)
+      expect(await fetch('http://site.test:85/', SERVER[0], '-o', '/dev/null', '-w', '%{http_code}')).toBe('502')
+      expect(await fetch('https://site.test:446/', SERVER[0])).toMatch(/^35: .*internal error/s)
     })
 
     test('origins see the clients themselves', async () => {
