@@ -34,6 +34,9 @@ const ENGINE = process.env.EXAPROXY_TEST_ENGINE === undefined
   ? {}
   : { EXAPROXY_SERVICE_ENGINE: process.env.EXAPROXY_TEST_ENGINE }
 
+/** What a runtime makes of the source it keeps, as on anybody's machine: else every start makes it anew. */
+const KEPT = { NODE_COMPILE_CACHE: join(ROOT, '.build/test/node'), DENO_DIR: join(ROOT, '.build/test/deno') }
+
 export const COMMAND: readonly string[] = process.env.EXAPROXY_TEST_COMMAND?.split(' ') ?? COMMANDS[PROGRAM]
 if (COMMAND === undefined) throw new Error(`EXAPROXY_TEST_PROGRAM=${PROGRAM} is none of ${Object.keys(COMMANDS)}`)
 for (const path of COMMAND.filter((word) => word.startsWith('/'))) {
@@ -132,7 +135,7 @@ export class Program {
     ]
     const child = spawn(command, words, {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...ENGINE, ...options.environment },
+      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...KEPT, ...ENGINE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     return new Program(child, folder)
