@@ -42,6 +42,8 @@ export const BUFFER_SIZE = 65_536
 export const GATHER_SIZE = 16_384
 /** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */
 export const RELAY_SIZE = 65_536
+/** A transfer goes on unseen while pieces are no smaller: a source that encrypts sends many that are. Less is a dialogue. */
+export const RELAY_LEAST = 8192
 /** Moved before deadlines, counters and the other connections have their turn. */
 export const RELAY_PIECE = 4_194_304
 

@@ -5,7 +5,7 @@
  * follows unseen, where it can, until little comes at a time again.
  */
 
-import { RELAY_PIECE, RELAY_SIZE } from '../limits.ts'
+import { RELAY_LEAST, RELAY_PIECE, RELAY_SIZE } from '../limits.ts'
 import type { Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 
@@ -66,7 +66,7 @@ export async function tunnel(
           const taken = to.write(pulled.value)
           if (taken !== undefined) await taken
         }
-        unseen = size >= RELAY_SIZE && from.socket.relay !== undefined
+        unseen = size >= (unseen ? RELAY_LEAST : RELAY_SIZE) && from.socket.relay !== undefined
         if (up) totals.up += size
         else totals.down += size
         progress(false)
