@@ -15,7 +15,8 @@ import { SystemFailure } from '../runtime.ts'
 import type { SocksLogin } from '../socks/client.ts'
 import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
-import type { Counted, Snapshot } from './snapshot.ts'
+import { groupSnapshot } from './group_snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { StartFailure } from './start_failure.ts'
 import { prefaceOf } from './upstream.ts'
 
@@ -147,18 +148,7 @@ export class Parents {
   }
 
   snapshot(): Snapshot {
-    const all = this.#all
-    for (const { group } of all) group.review()
-    const each = (value: (server: Server) => number): Counted =>
-      Object.fromEntries(all.map(({ name, group }) => {
-        return [name, Object.fromEntries(group.servers.map((server) => [server.key, value(server)]))]
-      }))
-    return {
-      parent_server_up: each(({ state }) => Number(state === 'up' || state === 'slow')),
-      parent_server_active: each(({ active }) => active),
-      parent_server_chosen_total: each(({ chosen }) => chosen),
-      parent_server_failures_total: each(({ failures }) => failures),
-    }
+    return groupSnapshot('parent', this.#all.map(({ group }) => group))
   }
 }
 

@@ -10,7 +10,8 @@ import { captured } from './capture.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
-import type { Counted, Snapshot } from './snapshot.ts'
+import { groupSnapshot } from './group_snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { type Dial, dialPort } from './petition.ts'
 import { routeThrough, wayOf } from './through.ts'
 import { originOf, Upstream } from './upstream.ts'
@@ -68,18 +69,10 @@ export class Upstreams {
   }
 
   snapshot(): Snapshot {
-    const all = this.#all
-    for (const { group } of all) group.review()
-    const each = (value: (server: Server) => number): Counted =>
-      Object.fromEntries(all.map(({ name, group }) => {
-        return [name, Object.fromEntries(group.servers.map((server) => [server.key, value(server)]))]
-      }))
+    const waiting = this.#all.map(({ name, queue }) => [name, queue.waiting] as const)
     return {
-      upstream_server_up: each(({ state }) => Number(state === 'up' || state === 'slow')),
-      upstream_server_active: each(({ active }) => active),
-      upstream_server_chosen_total: each(({ chosen }) => chosen),
-      upstream_server_failures_total: each(({ failures }) => failures),
-      upstream_waiting: Object.fromEntries(all.map(({ name, queue }) => [name, queue.waiting])),
+      ...groupSnapshot('upstream', this.#all.map(({ group }) => group)),
+      upstream_waiting: Object.fromEntries(waiting),
     }
   }
 }
