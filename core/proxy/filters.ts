@@ -10,7 +10,6 @@ import { parseAddress } from '../bytes/address.ts'
 import { ruleName } from '../filter/actions.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
-import { SystemFailure } from '../runtime.ts'
 import { LogFormatError } from '../squid/logformat.ts'
 import { RequestService, ResponseServices } from './adapt.ts'
 import { Chain, type Member } from './chain.ts'
@@ -19,7 +18,7 @@ import type { Proxy } from './proxy.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
 import { RuleBook } from './rule_book.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
-import { StartFailure } from './start_failure.ts'
+import { cannotRead, StartFailure } from './start_failure.ts'
 
 export class Filters {
   readonly rules: Rules
@@ -174,9 +173,7 @@ async function opened(runtime: Runtime, settings: HelperSettings): Promise<Helpe
     if (error instanceof LogFormatError) {
       throw new StartFailure(EXIT.configuration, `helper.${name}.extras: ${error.message}`)
     }
-    if (!(error instanceof SystemFailure)) throw error
-    const words = `helper.${name}.folder: ${folder} cannot be read (${error.message}); give a folder this user may read`
-    throw new StartFailure(error.code === 'denied' ? EXIT.no_permission : EXIT.no_input, words)
+    throw cannotRead(`helper.${name}.folder`, folder, error, 'folder')
   }
 }
 
@@ -203,9 +200,7 @@ async function readFiles(runtime: Runtime, { rule }: Settings): Promise<Readonly
     try {
       files.set(file, await runtime.files.read(file))
     } catch (error) {
-      if (!(error instanceof SystemFailure)) throw error
-      const words = `rule.file: ${file} cannot be read (${error.message}); give a file this user may read`
-      throw new StartFailure(error.code === 'denied' ? EXIT.no_permission : EXIT.no_input, words)
+      throw cannotRead('rule.file', file, error)
     }
   }
   return files

@@ -1,12 +1,11 @@
 /** The parents of the configuration: which one a request goes through, and what is known of their servers. */
 
-import { splitHostPort } from '../bytes/address.ts'
 import { latin1 } from '../bytes/ascii.ts'
 import { DIRECT, type ParentSettings, type Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import { Checks } from '../flow/checks.ts'
 import type { Dialler } from '../flow/dial.ts'
-import { Group, Server } from '../flow/group.ts'
+import { Group, type Server } from '../flow/group.ts'
 import { Parent } from '../flow/parent.ts'
 import { Seldom } from '../flow/seldom.ts'
 import { LOGIN_TEXT_SIZE, PARENT_COMPLAINTS_TIME, SERVER_FALL, SERVER_RISE, SERVER_SLOW_START } from '../limits.ts'
@@ -15,10 +14,9 @@ import { SystemFailure } from '../runtime.ts'
 import type { SocksLogin } from '../socks/client.ts'
 import type { Client } from './client.ts'
 import { logger } from './diagnostics.ts'
-import { groupSnapshot } from './group_snapshot.ts'
+import { blame, changesTo, groupSnapshot, prefaceOf, serverOf } from './groups.ts'
 import type { Snapshot } from './snapshot.ts'
-import { StartFailure } from './start_failure.ts'
-import { prefaceOf } from './upstream.ts'
+import { cannotRead, StartFailure } from './start_failure.ts'
 
 /** A parent, and whether a request may do without it when none of its servers can be reached. */
 export interface Way {
@@ -51,7 +49,10 @@ export class Parents {
     this.#complaints = new Seldom(runtime.clock, 1, PARENT_COMPLAINTS_TIME)
     this.#all = settings.map((one) => {
       const options = { balance: one.balance, fall: SERVER_FALL, rise: SERVER_RISE, slow_start: SERVER_SLOW_START }
-      const parent = new Parent(one, new Group(one.name, one.servers.map(serverOf), options, runtime.clock))
+      const parent = new Parent(
+        one,
+        new Group(one.name, one.servers.map((server) => serverOf('parent', server)), options, runtime.clock),
+      )
       this.#ways.set(one.name, [{ parent, orDirect: false }, { parent, orDirect: true }])
       return parent
     })
@@ -77,14 +78,12 @@ export class Parents {
   async open(speaks: boolean): Promise<void> {
     for (const [i, { name, credentials_file: path }] of this.#settings.entries()) {
       if (path === '') continue
-      const option = `parent.${name}.credentials_file: ${path}`
+      const option = `parent.${name}.credentials_file`
       try {
         this.#all[i].login = await this.#read(name, path, speaks)
       } catch (error) {
-        if (error instanceof CredentialsError) throw new StartFailure(EXIT.configuration, `${option}: ${error.message}`)
-        if (!(error instanceof SystemFailure)) throw error
-        const exit = error.code === 'denied' ? EXIT.no_permission : EXIT.no_input
-        throw new StartFailure(exit, `${option} cannot be read (${error.message}); give a file this user may read`)
+        if (!(error instanceof CredentialsError)) throw cannotRead(option, path, error)
+        throw new StartFailure(EXIT.configuration, `${option}: ${path}: ${error.message}`)
       }
     }
   }
@@ -118,22 +117,16 @@ export class Parents {
     for (const [i, { name, check, check_interval: interval, check_url: target }] of this.#settings.entries()) {
       if (check === 'off') continue
       const options = { check, interval, target, host: authorityOf(target), preface }
-      const checks = new Checks(this.#runtime, dialler, this.#all[i].group, options, {
-        changed: ({ key: server }, well, why) => {
-          if (well) this.#log.info('parent {name}: {server} is up', { name, server })
-          else this.#log.warning('parent {name}: {server} is down: {why}', { name, server, why })
-        },
-        bug,
-      })
+      const changed = changesTo(this.#log, 'parent', name)
+      const checks = new Checks(this.#runtime, dialler, this.#all[i].group, options, { changed, bug })
       this.#checks.push(checks)
       checks.start()
     }
   }
 
   /** It could not be reached, or broke off before it had connected anything. */
-  failed({ name, group }: Parent, server: Server, why: string): void {
-    if (!group.failed(server)) return
-    this.#log.warning('parent {name}: {server} is left alone for a while: {why}', { name, server: server.key, why })
+  failed({ group }: Parent, server: Server, why: string): void {
+    blame(this.#log, 'parent', group, server, why)
   }
 
   /** It does not accept our login: said once in a while, for all requests fail by it. */
@@ -191,10 +184,4 @@ function authorityOf(url: string): string {
   const start = url.indexOf('://') + 3
   const end = url.slice(start).search(/[/?]/)
   return end < 0 ? url.slice(start) : url.slice(start, start + end)
-}
-
-function serverOf(text: string): Server {
-  const parts = splitHostPort(text)
-  if (parts === null) throw new Error(`parent server "${text}" passed validation and is no address`)
-  return new Server(parts.host, parts.port)
 }

@@ -67,13 +67,7 @@ export class Peek {
       // It may have come together with the head.
       const first = this.#messages.parser.rest()
       client.wait('hello', first.length === 0 ? PEEK_SILENCE : PEEK_TIME)
-      let more = this.#take(first)
-      while (more === 'more') {
-        more = await this.#read()
-        if (client.late !== null) throw client.late
-      }
-    } catch (error) {
-      throw client.late ?? new Failure('client-left', machineWords(error))
+      await this.#readOn(first)
     } finally {
       client.peek = null
     }
@@ -86,10 +80,16 @@ export class Peek {
   async greeting(): Promise<void> {
     const client = this.#client
     const { idle_timeout, head_timeout } = client.listener.settings
+    const first = this.#messages.parser.rest()
+    if (first.length === 0) client.wait('request', idle_timeout)
+    else client.wait('head', head_timeout)
+    await this.#readOn(first)
+  }
+
+  /** From what has come already until it is known what it is. @throws Failure client-left, or what the client is late with */
+  async #readOn(first: Uint8Array): Promise<void> {
+    const client = this.#client
     try {
-      const first = this.#messages.parser.rest()
-      if (first.length === 0) client.wait('request', idle_timeout)
-      else client.wait('head', head_timeout)
       let more = this.#take(first)
       while (more === 'more') {
         more = await this.#read()

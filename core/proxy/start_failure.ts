@@ -71,6 +71,13 @@ function cannotMake(where: string, error: SystemFailure): StartFailure {
   }
 }
 
+/** Why a file (`what`) that an option names cannot be read. What is no SystemFailure is given back as it is. */
+export function cannotRead(option: string, path: string, error: unknown, what: 'file' | 'folder' = 'file'): Error {
+  if (!(error instanceof SystemFailure)) return error as Error
+  const words = `${option}: ${path} cannot be read (${error.message}); give a ${what} this user may read`
+  return new StartFailure(error.code === 'denied' ? EXIT.no_permission : EXIT.no_input, words)
+}
+
 /** Open what an option names. @throws StartFailure that names the option and the path. */
 export async function opened<T>(path: string, option: string, open: () => Promise<T>): Promise<T> {
   try {

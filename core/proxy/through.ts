@@ -1,7 +1,6 @@
 /** Through a parent: which of its servers, and from there to the origin. */
 
 import { family } from '../bytes/address.ts'
-import { latin1 } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { Server } from '../flow/group.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
@@ -9,6 +8,7 @@ import { connectThrough, type Parent, ParentAnswer } from '../flow/parent.ts'
 import type { Target } from '../http/target.ts'
 import { captured } from './capture.ts'
 import type { Client } from './client.ts'
+import { keyOf } from './groups.ts'
 import type { Way } from './parents.ts'
 import { dialPort } from './petition.ts'
 import { reach, reachInstead } from './reach.ts'
@@ -46,7 +46,7 @@ export function routeThrough(client: Client, { parent, orDirect }: Way, target: 
     }
   }
   if (parent.type === 'http' && target.form !== 'authority' && dial === null) {
-    const server = parent.group.choose(keyOf(client, parent), null)
+    const server = parent.group.choose(keyOf(client, parent.group), null)
     if (server !== null) return origins.findProxy(parent, server)
     if (!orDirect) throw nobody(parent)
   }
@@ -64,7 +64,7 @@ export async function reachThrough(client: Client, origin: Origin, target: Targe
   const { group } = parent
   const until = proxy.clock.now() + proxy.settings.outgoing.connect_timeout
   const tried = new Set<Server>()
-  const key = keyOf(client, parent)
+  const key = keyOf(client, parent.group)
   let server = origin.proxy ?? group.choose(key, tried)
   let last = nobody(parent)
   let reached = false
@@ -147,15 +147,6 @@ function reachDirectly(client: Client, through: Origin, target: Target): Promise
     )
   }
   return reachInstead(client, origins.find(dial.host, dialPort(dial, target, client.secure), guarded), dial, target)
-}
-
-/** What is hashed to find a server, where that is how it is found. */
-function keyOf({ record }: Client, { group }: Parent): string {
-  const { balance } = group.options
-  if (balance === 'hash_client') return record.client
-  if (balance !== 'hash_url' || record.request === null) return ''
-  const { bytes, targetStart, targetEnd } = record.request
-  return latin1(bytes, targetStart, targetEnd)
 }
 
 function nobody({ name }: Parent): Failure {

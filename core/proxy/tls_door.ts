@@ -28,7 +28,7 @@ export class TlsDoor {
   static async open(runtime: Runtime, settings: ListenerSettings): Promise<TlsDoor | null> {
     if (settings.tls.length === 0) return null
     const door = new TlsDoor(runtime, settings)
-    await door.#files.start(() => door.#read())
+    await door.#read()
     return door
   }
 

@@ -3,17 +3,7 @@
 import { EXIT } from '../exit_codes.ts'
 import { type Runtime, SystemFailure, type Tls, type TlsIdentity } from '../runtime.ts'
 import { logger } from './diagnostics.ts'
-import { StartFailure } from './start_failure.ts'
-
-/** Something wrong with a file, or with what is in it. The message names the option and the path. */
-class TlsFilesError extends Error {
-  readonly exit: number
-
-  constructor(exit: number, message: string) {
-    super(message)
-    this.exit = exit
-  }
-}
+import { cannotRead, StartFailure } from './start_failure.ts'
 
 export class TlsFiles {
   readonly #runtime: Runtime
@@ -25,60 +15,48 @@ export class TlsFiles {
     this.#option = option
   }
 
+  /** @throws StartFailure */
   get tls(): Tls {
     const { tls, name } = this.#runtime
-    if (tls === undefined) throw new TlsFilesError(EXIT.unavailable, `${this.#option}: "${name}" has no TLS`)
+    if (tls === undefined) throw new StartFailure(EXIT.unavailable, `${this.#option}: "${name}" has no TLS`)
     return tls
   }
 
-  /** `null` for an empty path. */
+  /** `null` for an empty path. @throws StartFailure */
   async read(path: string): Promise<Uint8Array | null> {
     if (path === '') return null
     try {
       return await this.#runtime.files.read(path)
     } catch (error) {
-      if (!(error instanceof SystemFailure)) throw error
-      const exit = error.code === 'denied' ? EXIT.no_permission : EXIT.no_input
-      const words = `cannot be read (${error.message}); give a file this user may read`
-      throw new TlsFilesError(exit, `${this.#option}: ${path} ${words}`)
+      throw cannotRead(this.#option, path, error)
     }
   }
 
-  /** `null` where there are no paths. */
+  /** `null` where there are no paths. @throws StartFailure */
   async identity(cert: string, key: string): Promise<TlsIdentity | null> {
     const [certificate, own] = [await this.read(cert), await this.read(key)]
     return certificate === null || own === null ? null : { cert: certificate, key: own }
   }
 
-  /** What is made of them. `paths`: for the words, where what is in them will not do. */
+  /** What is made of them. `paths`: for the words, where what is in them will not do. @throws StartFailure */
   make<T>(paths: Readonly<Record<string, string>>, work: () => T): T {
     try {
       return work()
     } catch (error) {
       if (!(error instanceof SystemFailure)) throw error
       const named = Object.entries(paths).filter(([, path]) => path !== '').map(([what, path]) => `${what} = ${path}`)
-      throw new TlsFilesError(EXIT.configuration, `${this.#option}: ${error.detail} (${named.join(', ')})`)
+      throw new StartFailure(EXIT.configuration, `${this.#option}: ${error.detail} (${named.join(', ')})`)
     }
   }
 
-  /** Run `work` at start. @throws StartFailure */
-  async start(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (error instanceof TlsFilesError) throw new StartFailure(error.exit, error.message)
-      throw error
-    }
-  }
-
-  /** Run it again: what was before stays where that fails. */
+  /** Do the work of the start again: what was before stays where that fails. */
   async renew(work: () => Promise<void>): Promise<void> {
     const log = logger('tls')
     try {
       await work()
       log.info('{option}: read again', { option: this.#option })
     } catch (error) {
-      if (!(error instanceof TlsFilesError)) throw error
+      if (!(error instanceof StartFailure)) throw error
       log.warning('{why}; what was read before stays', { why: error.message })
     }
   }

@@ -20,7 +20,7 @@ export class UpstreamTls implements Securing {
 
   /** @throws StartFailure with what to do */
   open(): Promise<void> {
-    return this.#files.start(() => this.#read())
+    return this.#read()
   }
 
   /** Read the files again, for connections to come. */

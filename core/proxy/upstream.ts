@@ -1,28 +1,22 @@
 /** Reverse mode's groups of servers: which server an exchange goes to, and what is learnt of it. */
 
-import { splitHostPort } from '../bytes/address.ts'
-import { latin1 } from '../bytes/ascii.ts'
-import { ByteWriter } from '../bytes/writer.ts'
-import type { OutgoingSettings, UpstreamSettings } from '../config/settings.ts'
+import type { UpstreamSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import { Checks } from '../flow/checks.ts'
 import type { Dialler } from '../flow/dial.ts'
-import { Group, Server } from '../flow/group.ts'
+import { Group, type Server } from '../flow/group.ts'
 import { GroupQueue } from '../flow/group_queue.ts'
 import type { Origin, Origins } from '../flow/origins.ts'
-import { writeProxyHeader } from '../haproxy/write.ts'
 import { cookieOf } from '../http/cookie.ts'
 import { SERVER_FALL, SERVER_RISE, SERVER_SLOW_START } from '../limits.ts'
-import type { Endpoint, Runtime } from '../runtime.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Client } from './client.ts'
 import type { Logger } from './diagnostics.ts'
+import { blame, changesTo, keyOf, prefaceOf, serverOf } from './groups.ts'
 import { UpstreamTls } from './tls_upstream.ts'
 
 /** HTTP's own port, where `[upstream] servers` names none. */
 const HTTP_PORT = 80
-
-/** Nobody's address: a check speaks for no client. */
-const NOBODY: Endpoint = { family: 'unix', address: '', port: 0 }
 
 export class Upstream {
   readonly name: string
@@ -34,8 +28,6 @@ export class Upstream {
   readonly cookie: string
   readonly #settings: UpstreamSettings
   readonly #log: Logger
-  /** What is hashed to find a server; `none` also where it is not asked for. */
-  readonly #key: 'none' | 'client' | 'url'
   readonly #byCookie = new Map<string, Server>()
   #checks: Checks | null = null
 
@@ -47,9 +39,13 @@ export class Upstream {
     this.#settings = settings
     this.tls = settings.tls === null ? null : new UpstreamTls(runtime, name, settings.tls)
     this.#log = log
-    this.#key = balance === 'hash_client' ? 'client' : balance === 'hash_url' ? 'url' : 'none'
     const options = { balance, fall: SERVER_FALL, rise: SERVER_RISE, slow_start: SERVER_SLOW_START, most }
-    this.group = new Group(name, servers.map(serverOf), options, runtime.clock)
+    this.group = new Group(
+      name,
+      servers.map((server) => serverOf('upstream', server, HTTP_PORT)),
+      options,
+      runtime.clock,
+    )
     this.queue = new GroupQueue(this.group, runtime.clock, most === 0 ? 0 : settings.queue, settings.queue_timeout)
     this.cookie = sticky === 'cookie' ? settings.sticky_cookie : ''
     for (const server of this.group.servers) {
@@ -60,19 +56,15 @@ export class Upstream {
 
   /** The server for this exchange, or `null`: it has to wait, or there is none. */
   choose(client: Client, tried: ReadonlySet<Server> | null): Server | null {
-    if (this.#key === 'none' && this.cookie === '') return this.group.choose('', tried)
-    const head = client.record.request!
     if (this.cookie !== '') {
-      const before = this.#byCookie.get(cookieOf(head, this.cookie))
+      const before = this.#byCookie.get(cookieOf(client.record.request!, this.cookie))
       if (before !== undefined && this.group.well(before, tried)) {
         if (this.group.usable(before, tried)) return before
         // It is well and has no room: what it knows of this client is worth a wait.
         if (this.queue.open) return null
       }
     }
-    const { client: address } = client.record
-    const url = this.#key === 'url' ? latin1(head.bytes, head.targetStart, head.targetEnd) : ''
-    return this.group.choose(this.#key === 'client' ? address : url, tried)
+    return this.group.choose(keyOf(client, this.group), tried)
   }
 
   /** The same, waiting where that helps. @throws Failure servers-down, servers-busy */
@@ -99,12 +91,7 @@ export class Upstream {
   }
 
   failed(server: Server, why: string): void {
-    if (!this.group.failed(server)) return
-    this.#log.warning('upstream {name}: {server} is left alone for a while: {why}', {
-      name: this.name,
-      server: server.key,
-      why,
-    })
+    blame(this.#log, 'upstream', this.group, server, why)
   }
 
   /** Begin to check the servers, where that is asked for. */
@@ -112,14 +99,9 @@ export class Upstream {
     const { check, check_interval: interval, check_path: target } = this.#settings
     if (check === 'off' || this.#checks !== null) return
     const preface = prefaceOf(dialler.outgoing)
-    this.#checks = new Checks(runtime, dialler, this.group, { check, interval, target, host: '', preface }, {
-      changed: ({ key: server }, well, why) => {
-        const { name } = this
-        if (well) this.#log.info('upstream {name}: {server} is up', { name, server })
-        else this.#log.warning('upstream {name}: {server} is down: {why}', { name, server, why })
-      },
-      bug,
-    })
+    const options = { check, interval, target, host: '', preface }
+    const changed = changesTo(this.#log, 'upstream', this.name)
+    this.#checks = new Checks(runtime, dialler, this.group, options, { changed, bug })
     this.#checks.start()
   }
 
@@ -138,18 +120,4 @@ export function originOf(server: Server, origins: Origins): Origin {
 /** What names a server without telling where it is. */
 function cookieValue(server: Server): string {
   return server.seed.toString(16).padStart(8, '0')
-}
-
-function serverOf(text: string): Server {
-  const parts = splitHostPort(text, HTTP_PORT)
-  if (parts === null) throw new Error(`upstream server "${text}" passed validation and is no address`)
-  return new Server(parts.host, parts.port)
-}
-
-/** Servers that want a header of the PROXY protocol want it of checks, too. */
-export function prefaceOf({ proxy_protocol }: OutgoingSettings): Uint8Array | null {
-  if (proxy_protocol === 'off') return null
-  const out = new ByteWriter(64)
-  writeProxyHeader(out, proxy_protocol === 'v1' ? 1 : 2, NOBODY, NOBODY)
-  return out.view().slice()
 }

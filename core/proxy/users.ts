@@ -7,7 +7,7 @@ import { LOGIN_COMPLAINTS, LOGIN_COMPLAINTS_TIME, LOGIN_TEXT_SIZE } from '../lim
 import type { Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { logger } from './diagnostics.ts'
-import { StartFailure } from './start_failure.ts'
+import { cannotRead, StartFailure } from './start_failure.ts'
 
 interface User {
   /** As it is in the file. */
@@ -106,14 +106,12 @@ export class Users {
   /** `speaks`: say it where the file is open to everybody. @throws StartFailure with what to do */
   static async open(runtime: Runtime, listener: string, path: string, speaks: boolean): Promise<Users> {
     const users = new Users(runtime, listener, path)
-    const option = `listener.${listener}.users_file: ${path}`
+    const option = `listener.${listener}.users_file`
     try {
       await users.#read(speaks)
     } catch (error) {
-      if (error instanceof UsersError) throw new StartFailure(EXIT.configuration, `${option}: ${error.message}`)
-      if (!(error instanceof SystemFailure)) throw error
-      const exit = error.code === 'denied' ? EXIT.no_permission : EXIT.no_input
-      throw new StartFailure(exit, `${option} cannot be read (${error.message}); give a file this user may read`)
+      if (!(error instanceof UsersError)) throw cannotRead(option, path, error)
+      throw new StartFailure(EXIT.configuration, `${option}: ${path}: ${error.message}`)
     }
     return users
   }
