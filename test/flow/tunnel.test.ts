@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { tunnel, type TunnelTotals } from '../../core/flow/tunnel.ts'
+import { RELAY_LEAST, RELAY_SIZE } from '../../core/limits.ts'
 import type { Endpoint, Socket } from '../../core/runtime.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
@@ -178,4 +179,55 @@ test('a bug in one direction does not hide, and leaves nobody waiting', async ()
   void tunnelling.catch(() => {})
   await peer.send('x')
   await expect(tunnelling).rejects.toThrow(TypeError)
+})
+
+/** A source whose pieces have these sizes, however they are asked for; tells how each was. Where one can move bytes unseen. */
+class Source {
+  readonly asked: string[] = []
+  readonly #sizes: number[]
+
+  constructor(sizes: readonly number[]) {
+    this.#sizes = [...sizes]
+  }
+
+  readonly socket = {
+    next: () => {
+      const size = this.#take('read')
+      return Promise.resolve(
+        size === 0 ? { done: true, value: undefined } : { done: false, value: new Uint8Array(size) },
+      )
+    },
+    relay: () => Promise.resolve(this.#take('unseen')),
+    write: () => {},
+    end: () => {},
+    close: () => {},
+    abort: () => {},
+  } as unknown as Socket
+
+  #take(how: string): number {
+    this.asked.push(how)
+    return this.#sizes.shift() ?? 0
+  }
+}
+
+test.each([
+  ['a dialogue is read', [1, RELAY_LEAST, RELAY_SIZE - 1], ['read', 'read', 'read', 'read']],
+  [
+    'a transfer is not, while its pieces are no smaller than they may be',
+    [RELAY_SIZE, RELAY_LEAST, RELAY_LEAST],
+    ['read', 'unseen', 'unseen', 'unseen'],
+  ],
+  [
+    'less is a dialogue again, until the next transfer',
+    [RELAY_SIZE, RELAY_LEAST - 1, RELAY_LEAST, RELAY_SIZE],
+    ['read', 'unseen', 'read', 'read', 'unseen'],
+  ],
+])('where bytes can be moved unseen: %s', async (_, sizes, asked) => {
+  const source = new Source(sizes)
+  const other = new Source([])
+  const end = ({ socket }: Source) => ({ socket, rest: NOTHING, pull: null })
+  const totals = { up: 0, down: 0 }
+  expect(await tunnel(end(source), end(other), totals, () => {})).toBe('')
+  expect(source.asked).toEqual(asked)
+  expect(totals.up).toBe(sizes.reduce((sum, size) => sum + size, 0))
 })

@@ -477,7 +477,7 @@ test('without an engine that knows, REDIRECT goes by the name', async () => {
   expect(await (await town.origin(OTHER)).news()).toBe(get('other.test'))
 })
 
-describe('outgoing.spoof', () => {
+describe('where connections come from', () => {
   test('connections come from the client, and serve no other', async () => {
     const town = await Town.open('transparent', '', { sets: ['outgoing.spoof=true'] })
     const first = await town.client(PLAIN, get('origin.test'))
@@ -496,6 +496,20 @@ describe('outgoing.spoof', () => {
     // There is no coming from an IPv4 address to an IPv6 one.
     await town.client(SIXTH, get('origin.test'))
     expect((await town.origin(SIXTH)).socket.peer.address).toBe('::1')
+  })
+
+  test('by a rule: a connection that was kept by others does not serve, and none of another address', async () => {
+    const rule = `[[rule]]\nhost = ["bound.test"]\ndo = "permit"\nbind = "${CLIENT.address}"\n`
+    const town = await Town.open('transparent', rule)
+    const first = await town.client(PLAIN, get('origin.test'))
+    const kept = await town.origin(PLAIN)
+    await kept.send(OK)
+    await first.news()
+    await town.client(PLAIN, get('bound.test'))
+    const bound = await town.origin(PLAIN)
+    expect(bound.socket.peer.address).toBe(CLIENT.address)
+    expect(await bound.news()).toBe(get('bound.test'))
+    expect(kept.text).toBe(get('origin.test'))
   })
 
   test('where nobody can, the proxy says so at its start', async () => {
