@@ -45,8 +45,10 @@ const SLEEP = 64
 /** The same where the runtime has no epoll that we could wait for. */
 const BLIND_SLEEP = 2
 
-const EVERYTHING = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
-const NOT_WHAT_COMES = EPOLLOUT | EPOLLRDHUP | EPOLLET
+const ARRIVALS = EPOLLIN | EPOLLPRI
+const ROOM = EPOLLOUT
+const ENDS = EPOLLRDHUP | EPOLLET
+const EVERYTHING = ARRIVALS | ROOM | ENDS
 
 export class Loop {
   readonly libc: Libc
@@ -126,14 +128,9 @@ export class Loop {
     this.#count--
   }
 
-  /** Do not tell of what comes, for nobody asks for it: each packet would be told. Ends and room to write are told. */
-  mute(descriptor: number): void {
-    this.#control(EPOLL_CTL_MOD, descriptor, NOT_WHAT_COMES)
-  }
-
-  /** Tell of everything again, also of what came meanwhile. */
-  unmute(descriptor: number): void {
-    this.#control(EPOLL_CTL_MOD, descriptor, EVERYTHING)
+  /** What to tell of besides ends, from now on; what is there already is told at once. */
+  heed(descriptor: number, arrivals: boolean, room: boolean): void {
+    this.#control(EPOLL_CTL_MOD, descriptor, (arrivals ? ARRIVALS : 0) | (room ? ROOM : 0) | ENDS)
   }
 
   /** The runtime's own loop has something to do that no descriptor tells of. */

@@ -179,7 +179,7 @@ export class Relay {
       }
       const errno = libc.errno()
       if (errno === EAGAIN) {
-        this.#sink.writable = false
+        this.#sink.full()
         this.#source.piece = Math.max(this.#source.piece / 2, SMALLEST_PIECE)
       } else if (errno !== EINTR) throw sinkFailure(this.#sink.broke(errno))
     }

@@ -54,7 +54,7 @@ export class EpollSocket implements Socket, Watched {
   refused: ((reason: Error) => void) | null = null
   /** There may be something to receive: epoll tells, from its first look on. Cleared by who finds that there is not. */
   readable = false
-  /** There may be room to send. */
+  /** There may be room to send. Cleared by who finds that there is not, with {@link full}. */
   writable = true
   /** How much of it a relay puts into its pipe at a time. Bytes. */
   piece = PIECE
@@ -69,7 +69,10 @@ export class EpollSocket implements Socket, Watched {
   #where: Endpoint | null
   /** Part of a receive does not mean that there is no more. */
   #doubtful = false
-  #muted = false
+  /** Epoll tells of what comes: not where nobody asks for it, for each packet would be told. */
+  #arrivals = true
+  /** Epoll tells of room to send. */
+  #room = true
   #stirred: (() => void) | null = null
   #finished = false
   #ended = false
@@ -189,9 +192,19 @@ export class EpollSocket implements Socket, Watched {
   /** There is nothing to receive: epoll tells when there is. */
   dry(): void {
     this.readable = false
-    if (!this.#muted) return
-    this.#muted = false
-    this.#engine.loop.unmute(this.descriptor)
+    if (!this.#arrivals) this.#heed(true, this.#room)
+  }
+
+  /** There is no room to send: epoll tells when there is. */
+  full(): void {
+    this.writable = false
+    if (!this.#room) this.#heed(this.#arrivals, true)
+  }
+
+  #heed(arrivals: boolean, room: boolean): void {
+    this.#arrivals = arrivals
+    this.#room = room
+    this.#engine.loop.heed(this.descriptor, arrivals, room)
   }
 
   ready(events: number): void {
@@ -204,6 +217,10 @@ export class EpollSocket implements Socket, Watched {
       this.writable = true
       if (this.#tail !== null) this.#drain()
       else this.sink?.run()
+    } else if (events === EPOLLOUT && this.#relay !== null) {
+      // What a relay took before epoll could tell of it wakes us all the same, to be told that there is room, as ever.
+      if (this.#room) this.#heed(this.#arrivals, false)
+      return
     }
     const { pulled } = this
     if (pulled !== null && this.readable) {
@@ -216,10 +233,7 @@ export class EpollSocket implements Socket, Watched {
     } else if (pulled === null) {
       if (this.#stirred !== null && this.readable) return this.#stir()
       this.#relay?.run()
-      if (ignored && this.readable && !this.#muted) {
-        this.#muted = true
-        this.#engine.loop.mute(this.descriptor)
-      }
+      if (ignored && this.readable && this.#arrivals) this.#heed(false, this.#room)
     }
   }
 
@@ -253,7 +267,7 @@ export class EpollSocket implements Socket, Watched {
       if (errno === EINTR) return this.#send(bytes, size)
       if (errno !== EAGAIN) throw this.broke(errno)
     }
-    this.writable = false
+    this.full()
     return Math.max(count, 0)
   }
 
