@@ -15,6 +15,7 @@ import {
   SO_ORIGINAL_DST,
   SOL_SOCKET,
 } from './libc.ts'
+import { Patience } from './gather.ts'
 import { inherited, listen } from './listener.ts'
 import { Alarms, type GiveWay, Loop } from './loop.ts'
 import { ReadBuffers, room } from './memory.ts'
@@ -38,6 +39,7 @@ export class Engine {
   readonly clock: Clock
   readonly buffers: ReadBuffers
   readonly pipes: Pipes
+  readonly patience: Patience
   readonly #int = room(4)
   readonly #intView = new Int32Array(this.#int.buffer)
   readonly #length = room(4)
@@ -50,6 +52,7 @@ export class Engine {
     this.clock = watched(clock, alarms, this.loop.now)
     this.buffers = new ReadBuffers(poison)
     this.pipes = new Pipes(libc)
+    this.patience = new Patience(this.loop)
   }
 
   /** What a call gave, unless it failed. @throws SystemFailure */

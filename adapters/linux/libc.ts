@@ -28,6 +28,8 @@ export const CALLS = {
   socket: ['i32', 'i32', 'i32'],
   socketpair: ['i32', 'i32', 'i32', 'bytes'],
   splice: ['i32', 'usize', 'i32', 'usize', 'usize', 'i32'],
+  timerfd_create: ['i32', 'i32'],
+  timerfd_settime: ['i32', 'i32', 'bytes', 'bytes'],
 } as const satisfies Readonly<Record<string, readonly Kind[]>>
 
 type Argument<K> = K extends 'bytes' ? Uint8Array : number
@@ -71,6 +73,7 @@ export const SO_ERROR = 4
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
 export const SO_KEEPALIVE = 9
+export const SO_RCVLOWAT = 18
 export const SO_ACCEPTCONN = 30
 export const SO_MARK = 36
 export const IPPROTO_IP = 0
@@ -90,6 +93,7 @@ export const TCP_KEEPINTVL = 5
 export const TCP_KEEPCNT = 6
 export const TCP_USER_TIMEOUT = 18
 
+export const CLOCK_MONOTONIC = 1
 export const O_NONBLOCK = 0o4000
 export const O_CLOEXEC = 0o2000000
 export const O_RDWR = 2

@@ -117,6 +117,12 @@ export class Loop {
     this.#run()
   }
 
+  /** Tell a timer, which lasts as long as the loop does and keeps it going no longer. */
+  addTimer(descriptor: number, timer: Watched): void {
+    if (this.#control(EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLET) === -1) throw failureOf(this.libc.errno())
+    this.#watched[descriptor] = timer
+  }
+
   /** Tell another of it from now on. */
   replace(descriptor: number, watched: Watched): void {
     this.#watched[descriptor] = watched

@@ -119,7 +119,10 @@ export class Relay {
         const took = this.#inside === 0 && this.#take()
         if (this.#inside > 0 && !this.#give()) return this.#waiting('sink')
         if (this.#inside === 0 && (this.#ended || this.#taken === this.#limit || (!took && this.#taken > 0))) break
-        if (!took && this.#inside === 0) return this.#waiting('source')
+        if (!took && this.#inside === 0) {
+          this.#source.flow?.wait(this.#limit - this.#taken)
+          return this.#waiting('source')
+        }
       }
     } catch (error) {
       this.fail(error as Error)
@@ -149,7 +152,7 @@ export class Relay {
       this.#more = count === size
       this.#taken += count
       this.#inside += count
-      this.#source.spend(count)
+      this.#source.took(count, size)
       return true
     }
     if (count === 0) {
@@ -173,6 +176,7 @@ export class Relay {
       const flags = this.#more && this.#taken < this.#limit && !this.#ended ? GIVE : TAKE
       const count = libc.splice(this.#pipe!.reading, 0, this.#sink.descriptor, 0, this.#inside, flags)
       if (count > 0) {
+        this.#sink.flow?.answered()
         this.#inside -= count
         if (this.#inside === 0) this.#source.piece = Math.min(this.#source.piece * 2, PIPE_SIZE)
         continue

@@ -4,6 +4,7 @@ import { nowhere } from '../shared/endpoint.ts'
 import { closed } from '../shared/failure.ts'
 import { DONE } from '../shared/pushed.ts'
 import type { Engine } from './engine.ts'
+import { Flow, type Source } from './gather.ts'
 import { failureOf } from './errno.ts'
 import {
   EAGAIN,
@@ -18,6 +19,7 @@ import {
   MSG_PEEK,
   SHUT_WR,
   SO_LINGER,
+  SO_RCVLOWAT,
   SOL_SOCKET,
 } from './libc.ts'
 import { READ_SIZE, type ReadBuffer, room } from './memory.ts'
@@ -47,7 +49,7 @@ const COMES = EPOLLIN | MORE
 /** What one socket may receive before the others have had their turn, a third of a millisecond's worth. Bytes. */
 const FAIR = 1_048_576
 
-export class EpollSocket implements Socket, Watched {
+export class EpollSocket implements Socket, Watched, Source {
   readonly peer: Endpoint
   readonly descriptor: number
   pulled: ((result: Pulled) => void) | null = null
@@ -58,6 +60,8 @@ export class EpollSocket implements Socket, Watched {
   writable = true
   /** How much of it a relay puts into its pipe at a time. Bytes. */
   piece = PIECE
+  /** What relays take from it, once there was one. Not of a pipe or a local socket: the kernel tells of each byte of those. */
+  flow: Flow | null = null
   /** Another socket's relay that waits for this one to have room. */
   sink: Relay | null = null
   /** Bytes that came in this round of the loop. */
@@ -111,6 +115,7 @@ export class EpollSocket implements Socket, Watched {
   next(): Promise<Pulled> {
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
     this.#stirred = null
+    this.flow?.hasten()
     this.#takeBack()
     if (this.readable && !this.#finished) {
       if (this.greedy) this.#engine.loop.later(this)
@@ -138,6 +143,7 @@ export class EpollSocket implements Socket, Watched {
 
   watch(stirred: () => void): void {
     this.#takeBack()
+    this.flow?.hasten()
     this.#stirred = stirred
     if (this.readable) this.#stir()
   }
@@ -260,6 +266,7 @@ export class EpollSocket implements Socket, Watched {
   /** Gives the count, which may be 0. @throws SystemFailure */
   #send(bytes: Uint8Array, size: number): number {
     const { libc } = this.#engine.loop
+    this.flow?.answered()
     const count = libc.send(this.descriptor, bytes, size, MSG_NOSIGNAL)
     if (count === size) return count
     if (count === -1) {
@@ -337,6 +344,25 @@ export class EpollSocket implements Socket, Watched {
     this.close()
   }
 
+  /** A relay took `count` bytes, of `size` that it asked for. */
+  took(count: number, size: number): void {
+    this.spend(count)
+    if (this.flow === null) return
+    this.flow.took(count)
+    // To look for more now would be to take it in small pieces as it comes.
+    if (count < size && this.flow.gathers) this.dry()
+  }
+
+  look(): boolean {
+    this.readable = true
+    this.#relay?.run()
+    return this.#relay !== null
+  }
+
+  want(least: number): void {
+    if (!this.#shut) this.#engine.option(this.descriptor, SOL_SOCKET, SO_RCVLOWAT, least)
+  }
+
   /** What a relay does, by reading and writing. */
   async #carry(to: Socket, limit: number, waiting: Waiting): Promise<number> {
     this.#most = Math.min(limit, READ_SIZE)
@@ -365,8 +391,10 @@ export class EpollSocket implements Socket, Watched {
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
     if (to.#ended) throw new SinkFailure('closed', '')
     if (to.sink !== null || to.#tail !== null) throw new Error('a write is under way on the other socket')
+    if (this.peer.family !== 'unix') this.flow ??= new Flow(this.#engine.patience, this)
     return new Promise((resolve, reject) => {
       const settle = () => {
+        this.flow?.end()
         this.#relay = null
         to.sink = null
       }
