@@ -52,9 +52,9 @@ const SHAPES: Readonly<Partial<Record<WorkloadName, Shape>>> = {
 /** A compiler that works by counting calls is warm after so many, however slow the machine is today; 1: after its time. */
 const WARM_UNITS: Readonly<Partial<Record<WorkloadName, number>>> = {
   bulk: 1,
-  tunnel: 1,
-  passthrough: 1,
-  tls: 1,
+  tunnel: 40,
+  passthrough: 40,
+  tls: 40,
   medium: 10_000,
   connects: 5000,
 }
