@@ -253,6 +253,8 @@ export interface TlsSocket extends Socket {
 export interface TlsServer {
   /** DNS names the certificate is for (subjectAltName), lower case, as they stand there: `*.example.com` too. */
   readonly names: readonly string[]
+  /** When the certificate ends to be good, milliseconds since 1970-01-01 UTC. */
+  readonly expires: number
   /**
    * Shake hands. `first`: what was read of the socket before, lent until this settles. Rejects with `tls` and words, or as
    * the socket does; then the socket is closed. Closing the socket ends it.

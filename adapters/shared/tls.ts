@@ -144,6 +144,7 @@ function server(options: TlsServerOptions): TlsServer {
   }
   return {
     names: namesOf(own),
+    expires: Date.parse(own.validTo),
     accept(socket: Socket, first?: Uint8Array) {
       const wire = new Wire(socket, first)
       const secure = new nodeTls.TLSSocket(wire as never, shared)

@@ -72,6 +72,7 @@ export class TlsDoor {
       const server = files.make({ cert, key, client_ca }, () => {
         return files.tls.server({ ...identity, ca, clientCertificates })
       })
+      files.judge(cert, server.expires)
       first ??= server
       for (const name of server.names) if (!byName.has(name)) byName.set(name, server)
     }

@@ -90,6 +90,12 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
     expect(plainServer().names).toEqual(['a.test', '*.a.test'])
   })
 
+  check('says until when a certificate is good', () => {
+    const days = (plainServer().expires - runtime.clock.date()) / 86_400_000
+    expect(days).toBeGreaterThan(29)
+    expect(days).toBeLessThan(31)
+  })
+
   check('carries on with the bytes that were read before', async () => {
     await withPair(runtime, 4, async ({ client, server }) => {
       const asking = plainClient().connect(client, 'b.a.test')

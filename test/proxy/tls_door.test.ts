@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { tls } from '../../adapters/shared/tls.ts'
 import type { ListenerSettings } from '../../core/config/settings.ts'
+import { Diagnostics } from '../../core/proxy/diagnostics.ts'
 import { type Arrival, Newcomer } from '../../core/proxy/arrival.ts'
 import { ListenerContext } from '../../core/proxy/listener.ts'
 import { TlsDoor } from '../../core/proxy/tls_door.ts'
@@ -80,6 +81,26 @@ describe('files that will not do', () => {
     files[a.cert] = files[b.cert]
     await door.reload()
     expect(door.find('').names[0]).toBe('b.test')
+  })
+})
+
+describe('a certificate that ends is spoken of', () => {
+  const days = (count: number) => authority.issue('e', 'DNS:e.test', count)
+  test.each([
+    ['has ended', days(-1), 'has expired ('],
+    ['ends soon', days(10), 'expires in 9 days ('],
+    ['is good for long', days(20), ''],
+  ])('%s', async (_, certificate, words) => {
+    const world = await World.open()
+    const of = machine(world, onDisk(certificate))
+    const at = { ...of, clock: Object.assign(Object.create(of.clock), { date: () => Date.now() }) }
+    const diagnostics = await Diagnostics.open(at, { level: 'warning', destination: 'stderr' })
+    await TlsDoor.open(at, listening({ tls: [certificate] }))
+    await diagnostics.close()
+    const said = world.machine.errors.text
+    expect(said).toContain(words)
+    if (words === '') expect(said).toBe('')
+    else expect(said).toContain(`listener.http.tls: the certificate in ${certificate.cert} `)
   })
 })
 
