@@ -73,18 +73,22 @@ export class Checks {
   }
 
   async #check(server: Server): Promise<void> {
-    let words = ''
-    try {
-      words = await this.#ask(server)
-    } catch (error) {
-      if (error instanceof Failure) words = error.detail === '' ? error.words : error.detail
-      else if (error instanceof SystemFailure) words = error.message
-      else this.#report.bug(error)
-    }
+    const words = await this.#judge(server)
     if (this.#closed) return
-    const well = words === ''
-    if (this.#group.judged(server, well)) this.#report.changed(server, well, words)
+    if (words !== null && this.#group.judged(server, words === '')) this.#report.changed(server, words === '', words)
     this.#under.set(server, this.#runtime.clock.after(this.#pause(), () => void this.#check(server)))
+  }
+
+  /** What is wrong with it, or ''; `null`: a bug of ours, which says nothing of it. */
+  async #judge(server: Server): Promise<string | null> {
+    try {
+      return await this.#ask(server)
+    } catch (error) {
+      if (error instanceof Failure) return error.detail === '' ? error.words : error.detail
+      if (error instanceof SystemFailure) return error.message
+      this.#report.bug(error)
+      return null
+    }
   }
 
   /** Longer or shorter each time, so that checks of many workers, or of many servers, do not come at once. */

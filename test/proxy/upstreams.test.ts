@@ -349,6 +349,24 @@ describe('checks', () => {
     expect(await site.leftovers()).toEqual([])
   })
 
+  test('one that ends by a bug says nothing of the server', async () => {
+    const site = await Site.open('check=tcp', 'check_interval=1s')
+    site.closeSecond()
+    const { machine, proxy } = site.world
+    const { dialler } = proxy
+    const bugs: unknown[] = []
+    proxy.upstreams.watch(machine, dialler, (error) => bugs.push(error))
+    await settle(12)
+    expect(site.states).toEqual(['up', 'down'])
+    dialler.reach = () => {
+      throw new TypeError('broken on purpose')
+    }
+    for (let second = 0; second < 6; second++) await site.world.pass(1000)
+    expect(site.states).toEqual(['up', 'down'])
+    expect(bugs.length).toBeGreaterThan(5)
+    expect(await site.leftovers()).toEqual([])
+  })
+
   test('one that is silent is down', async () => {
     const site = await Site.open('check=http', 'check_interval=1s')
     const { machine, proxy } = site.world
