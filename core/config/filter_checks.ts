@@ -83,7 +83,7 @@ function checkRulesAreAsked({ listener, rule }: Settings): Finding[] {
     return [warning('rule.1', 'no listener asks the rules; add filter = ["rules"] to those that should')]
   }
   const inTunnels = rule.findIndex((one) => asksTls(one))
-  if (inTunnels >= 0 && !asking.some(({ peek }) => peek)) {
+  if (inTunnels >= 0 && !asking.some(({ peek, mode }) => peek || mode === 'tls')) {
     const words = 'asks for what is inside tunnels, and no listener looks; add peek = true to those that should'
     return [warning(`rule.${inTunnels + 1}`, words)]
   }

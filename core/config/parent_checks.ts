@@ -10,7 +10,7 @@ function unknown(option: string, name: string, names: readonly string[]): Findin
   return grave(option, `there is no parent ${JSON.stringify(name)}${didYouMean(name, names) || there}`)
 }
 
-export function checkParents({ parent, rule, outgoing }: Settings): Finding[] {
+export function checkParents({ listener, parent, rule, outgoing }: Settings): Finding[] {
   const found: Finding[] = []
   const names = parent.map(({ name }) => name)
   const used = new Set<string>()
@@ -28,7 +28,7 @@ export function checkParents({ parent, rule, outgoing }: Settings): Finding[] {
     if (one.parent === '' || one.parent === DIRECT) continue
     used.add(one.parent)
     if (!names.includes(one.parent)) found.push(unknown(`${option}.parent`, one.parent, [...names, DIRECT]))
-    if (asksTls(one)) {
+    if (asksTls(one) && listener.some(({ mode }) => mode !== 'tls')) {
       const words =
         'comes too late for what a client of CONNECT or SOCKS says inside its tunnel: that is connected by then'
       found.push(warning(`${option}.parent`, words))

@@ -52,6 +52,7 @@ describe('complaints', () => {
     `${P}check = "http"\ncheck_url = "http://a.test/x?y"\n[outgoing]\nparent = "p"`,
     `${RULES}[[rule]]\nhost = "a.test"\ndo = "rewrite"\nparent = "p"\nor_direct = true\n${P}`,
     `${RULES}[[rule]]\nhost = "a.test"\ndo = "permit"\nparent = "direct"\n${P}[outgoing]\nparent = "p"`,
+    `${RULES}mode = "tls"\n[[rule]]\nsni = "a.test"\ndo = "permit"\nparent = "p"\n${P}`,
   ])('none: %j', (text) => {
     expect(complaints(text)).toEqual([])
   })
