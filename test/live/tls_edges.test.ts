@@ -6,10 +6,12 @@ import { createServer, type Server } from 'node:http'
 import { Agent, get } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Authority, type Certificate } from '../contract/certificates.ts'
 import { curl as curlBytes, freePort, lacking, listens, newFolder, Peer, run as runBytes } from './peers.ts'
 import { Program } from './program.ts'
+import { Wire } from './wire.ts'
 
 /** What it says, as text. */
 const said = async (finished: ReturnType<typeof curlBytes>) => {
@@ -76,6 +78,8 @@ describe.skipIf(missing !== '')(`TLS at the edges${missing}`, () => {
           client_ca: authority.ca,
         },
         site: { mode: 'reverse', address: '127.0.0.1:0', tls: { ...site } },
+        socks: { mode: 'socks', address: '127.0.0.1:0', tls: { ...site } },
+        icap: { mode: 'icap', address: '127.0.0.1:0', tls: { ...site } },
       },
       upstream: {
         plain: { servers: [plain], hosts: ['a.test'] },
@@ -84,7 +88,7 @@ describe.skipIf(missing !== '')(`TLS at the edges${missing}`, () => {
         strange: { servers: [`127.0.0.1:${port}`], hosts: ['strange.test'], tls: true },
       },
       outgoing: { connect_ports: ['1-65535'] },
-    }, { addresses: 3 })
+    }, { addresses: 5 })
   })
 
   afterAll(async () => {
@@ -130,6 +134,31 @@ describe.skipIf(missing !== '')(`TLS at the edges${missing}`, () => {
     expect(first.output).toContain('ALPN protocol: http/1.1')
     const second = await shell(`${request} | ${client} -sess_in ${file} 2>&1`)
     expect(second.output).toMatch(/^Reused, TLSv1\.3/m)
+  })
+
+  const inside = async (listener: string): Promise<Wire> => {
+    const socket = connect({ port: program.port(listener), host: 'localhost', ca: readFileSync(authority.ca) })
+    await once(socket, 'secureConnect')
+    return new Wire(socket, listener)
+  }
+
+  test('SOCKS inside TLS', async () => {
+    const client = await inside('socks')
+    await client.send(Uint8Array.of(5, 1, 0))
+    expect([...await client.bytes(2)]).toEqual([5, 0])
+    const { port } = origin.address() as AddressInfo
+    await client.send(Uint8Array.of(5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255))
+    expect((await client.bytes(10))[1]).toBe(0)
+    await client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    const answer = await client.message('response')
+    expect(answer?.line).toBe('HTTP/1.1 200 OK')
+    client.close()
+  })
+
+  test('ICAP inside TLS', async () => {
+    const client = await inside('icap')
+    await client.send('OPTIONS icaps://localhost/reqmod ICAP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    expect((await client.toEnd()).toString()).toMatch(/^ICAP\/1\.0 200 OK\r\n[^]*Methods: REQMOD\r\n/)
   })
 
   test('who shows a certificate is a user, and who shows none is sent away', async () => {
