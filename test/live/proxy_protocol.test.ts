@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { curl, freePort, lacking, listens, newFolder, Peer } from './peers.ts'
@@ -49,6 +49,9 @@ class HAProxy extends Peer {
   }
 }
 
+/** Debian has it in a package of its own, libnginx-mod-stream. */
+const STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so'
+
 /** A server that takes the client from the header, and says who it is. */
 class Nginx extends Peer {
   static async start(port: number): Promise<Nginx> {
@@ -57,11 +60,27 @@ class Nginx extends Peer {
       `${name}_temp_path ${folder}/${name};`
     )
     const said = '$proxy_protocol_addr $proxy_protocol_server_addr $remote_addr'
-    writeFileSync(
-      join(folder, 'nginx.conf'),
-      `daemon off; master_process off; pid ${folder}/pid; events {} http { access_log off; ${paths.join(' ')}
+    return await Nginx.#run(
+      folder,
+      port,
+      `http { access_log off; ${paths.join(' ')}
       server { listen 127.0.0.1:${port} proxy_protocol; location / { return 200 "${said}"; } } }`,
     )
+  }
+
+  /** In front, with a header of version 1, the only one it sends. */
+  static before(port: number, to: number): Promise<Nginx> {
+    return Nginx.#run(
+      newFolder(),
+      port,
+      `stream { server { listen 127.0.0.1:${port}; proxy_pass 127.0.0.1:${to}; proxy_protocol on; } }`,
+      `load_module ${STREAM};`,
+    )
+  }
+
+  static async #run(folder: string, port: number, sections: string, modules = ''): Promise<Nginx> {
+    const global = `${modules} daemon off; master_process off; pid ${folder}/pid; events {}`
+    writeFileSync(join(folder, 'nginx.conf'), `${global} ${sections}`)
     const nginx = new Nginx(folder, 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
     await nginx.ready(() => listens(port, '127.0.0.1'), 'nginx')
     return nginx
@@ -236,6 +255,14 @@ describe('a listener that requires the PROXY protocol', () => {
   afterAll(async () => {
     await program?.[Symbol.asyncDispose]()
     origin?.close()
+  })
+
+  const missingStream = existsSync(STREAM) ? lacking('nginx', 'curl') : ` (skipped: ${STREAM} not installed)`
+  test.skipIf(missingStream !== '')(`nginx says who the client is${missingStream}`, async () => {
+    const port = await freePort()
+    using _nginx = await Nginx.before(port, program.port('http'))
+    const words = ['-x', `http://127.0.0.1:${port}`, '--interface', '127.0.0.3', url()]
+    expect(String((await curl(...words)).output)).toBe('for 127.0.0.3')
   })
 
   /** Send these bytes, so many at a time, and give all that comes back. */
