@@ -350,7 +350,7 @@ export class EpollSocket implements Socket, Watched, Source {
     if (this.flow === null) return
     this.flow.took(count)
     // To look for more now would be to take it in small pieces as it comes.
-    if (count < size && this.flow.gathers) this.dry()
+    if (count < size && this.flow.gathers && !this.#doubtful) this.dry()
   }
 
   look(): boolean {

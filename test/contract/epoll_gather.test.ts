@@ -4,7 +4,7 @@ import { EPOLLOUT, type Libc, SO_RCVLOWAT, SOL_SOCKET } from '../../adapters/lin
 import type { EpollSocket } from '../../adapters/linux/socket.ts'
 import type { Socket } from '../../core/runtime.ts'
 import { epoll, libc } from './epoll.ts'
-import { clog, fill, receive, send, withPair } from './pairs.ts'
+import { clog, failure, fill, receive, send, settles, withPair } from './pairs.ts'
 
 /** Enough that more is expected, and not a multiple of any size of ours. */
 const LONG = 3_000_001
@@ -80,6 +80,26 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
       expect(await moved).toBe(0)
     })
   })
+
+  it.each(['end', 'abort'] as const)(
+    'is told of what came with the last bytes, by %s, once it answers',
+    async (how) => {
+      await withRoad(async (road) => {
+        const { sender, source, sink } = road
+        const { moved } = await gathering(road)
+        await source.write(new Uint8Array(1))
+        await sender.next()
+        await sender.write(new Uint8Array(1000))
+        sender[how]()
+        // A reset may be met at once.
+        const rest = failure(async () => {
+          if (await moved > 0) expect(await source.relay!(sink, ALL, () => {})).toBe(0)
+        })
+        expect(await settles(runtime, rest)).toBe(true)
+        expect(await rest).toBe(how === 'end' ? 'no failure' : 'reset')
+      })
+    },
+  )
 
   it('lets nothing gather for a pull', async () => {
     await withRoad(async (road) => {
