@@ -87,7 +87,10 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
       'games.test': { a: ['127.0.0.1'] },
     })
     program = await Program.start({
-      listener: { http: { mode: 'forward', address: '127.0.0.1:0', filter: ['rules'], peek: true } },
+      listener: {
+        http: { mode: 'forward', address: '127.0.0.1:0', filter: ['rules'], peek: true },
+        tls: { mode: 'tls', address: '127.0.0.1:0', filter: ['rules'] },
+      },
       outgoing: { connect_ports: ['1-65535'] },
       dns: { servers: [names.authority], hosts: false },
       rule: [
@@ -98,7 +101,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
         { name: 'led', sni: ['led.test'], do: 'intercept', to: `127.0.0.1:${secure.port}` },
         { name: 'asked for', host: ['shut.test'], do: 'deny' },
       ],
-    })
+    }, { addresses: 2 })
     proxy = `http://127.0.0.1:${program.port()}`
   })
 
@@ -251,7 +254,11 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
 
   const noBrowser = lacking('chromium')
 
-  test.skipIf(noBrowser !== '')(`Chromium says what is wrong${noBrowser}`, async () => {
+  test.skipIf(noBrowser !== '').each([
+    // The rule is about the name inside: CONNECT itself is permitted.
+    ['in a tunnel', () => [`--proxy-server=${proxy}`]],
+    ['by mode "tls"', () => ['--no-proxy-server', `--host-resolver-rules=MAP * 127.0.0.1:${program.port('tls')}`]],
+  ])(`Chromium says what is wrong, %s${noBrowser}`, async (_, way) => {
     const { errors } = await run('chromium', [
       ...[
         '--headless',
@@ -263,8 +270,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
       ],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
       `--user-data-dir=${mkdtempSync(join(tmpdir(), 'exaproxy-chromium-'))}`,
-      // The rule is about the name inside: CONNECT itself is permitted.
-      ...[`--proxy-server=${proxy}`, '--dump-dom', `https://games.test:${secure.port}/`],
+      ...[...way(), '--dump-dom', `https://games.test:${secure.port}/`],
     ])
     expect(errors, [program.diagnostics, ...program.output.slice(-6)].join('\n')).toMatch(
       /ERR_SSL_UNRECOGNIZED_NAME_ALERT/,
