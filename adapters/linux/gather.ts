@@ -15,6 +15,8 @@ const GATHER_SIZE = 262_144
 const GATHER_AFTER = 1_048_576
 /** More says no more of what is to come. */
 const CREDIT = 2 * GATHER_AFTER
+/** What a wait in vain takes of the credit: twice as much each time, up to this, until one is not. Bytes. */
+const DEAREST = 67_108_864
 /** How long bytes may lie before they are moved all the same: a fast sender takes less for what is to gather. Milliseconds. */
 const PATIENCE = 0.25
 
@@ -36,14 +38,16 @@ export interface Source {
 export class Flow {
   /** Clock time when it has waited long enough. Of {@link Patience}. */
   due = 0
-  readonly #patience: Patience
+  readonly #patience: Pick<Patience, 'possible' | 'begin' | 'end'>
   readonly #source: Source
   /** What came since the socket was last written to, less what was waited for in vain. Bytes. */
   #credit = 0
+  /** What the next wait in vain costs. */
+  #price = GATHER_SIZE
   #least = 1
   #late = false
 
-  constructor(patience: Patience, source: Source) {
+  constructor(patience: Pick<Patience, 'possible' | 'begin' | 'end'>, source: Source) {
     this.#patience = patience
     this.#source = source
   }
@@ -55,12 +59,13 @@ export class Flow {
 
   took(count: number): void {
     this.#patience.end(this)
+    if (this.gathers && !this.#late) this.#price = GATHER_SIZE
     this.#credit = Math.min(this.#credit + count, CREDIT)
   }
 
   /** The socket is written to: what came before was asked for, and has come. */
   answered(): void {
-    this.#credit = 0
+    this.#credit = Math.min(0, this.#credit)
   }
 
   /** A relay waits for at most `most` bytes. */
@@ -83,7 +88,8 @@ export class Flow {
 
   /** It has waited long enough. */
   late(): void {
-    this.#credit -= GATHER_SIZE
+    this.#credit -= this.#price
+    this.#price = Math.min(2 * this.#price, DEAREST)
     this.#late = true
     const waits = this.#source.look()
     this.#late = false

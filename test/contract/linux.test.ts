@@ -4,6 +4,7 @@ import process from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { socketAddress } from '../../adapters/linux/address.ts'
 import { failureOf } from '../../adapters/linux/errno.ts'
+import { Flow } from '../../adapters/linux/gather.ts'
 import { eventWords } from '../../adapters/linux/libc.ts'
 import { type Endpoint, SystemFailure } from '../../core/runtime.ts'
 
@@ -129,5 +130,78 @@ describe.skipIf(!here)('the epoll engine, in parts (skipped where the system is 
     ['an interface that is not there', { family: 6, address: 'fe80::1%nowhere', port: 0 }, 'not-available'],
   ])('refuses to write %s', (_name, endpoint, code) => {
     expect(() => socketAddress.write(endpoint)).toThrow(expect.objectContaining({ name: 'SystemFailure', code }))
+  })
+
+  describe('what a flow lets gather', () => {
+    const MEGABYTE = 1_048_576
+
+    function flowing() {
+      const wanted: number[] = []
+      let begun = 0
+      const patience = { possible: true, begin: () => void begun++, end() {} }
+      const flow = new Flow(patience, { want: (least) => wanted.push(least), look: () => true })
+      /** Whether it waits for more. */
+      const waits = (most = Infinity): boolean => {
+        const before = begun
+        flow.wait(most)
+        return begun > before
+      }
+      /** How much has to come until it waits again, in MB. */
+      const needed = (): number => {
+        for (let count = 0;; count++) {
+          if (waits()) return count
+          flow.took(MEGABYTE)
+        }
+      }
+      return { flow, wanted, waits, needed }
+    }
+
+    it('waits after 1 MB, for 256 KB or what may be moved, and tells of each byte when asked to', () => {
+      const { flow, wanted, waits } = flowing()
+      flow.took(MEGABYTE - 1)
+      expect(waits()).toBe(false)
+      flow.took(1)
+      expect(waits()).toBe(true)
+      expect(waits(100)).toBe(true)
+      flow.hasten()
+      flow.hasten()
+      expect(wanted).toEqual([262_144, 100, 1])
+    })
+
+    it('waits ever less where it is in vain, and again as before once it is not', () => {
+      const { flow, needed } = flowing()
+      const inVain = () =>
+        Array.from({ length: 12 }, () => {
+          const count = needed()
+          flow.late()
+          return count
+        })
+      const first = inVain()
+      expect(first[0]).toBe(1)
+      expect(Math.max(...first.slice(0, 4))).toBeLessThanOrEqual(2)
+      expect(first.at(-1)).toBeGreaterThan(first[6])
+      expect(Math.max(...first, ...inVain())).toBeLessThanOrEqual(66)
+      expect(needed()).toBeGreaterThan(60)
+      flow.took(262_144)
+      flow.late()
+      expect(needed()).toBeLessThanOrEqual(1)
+    })
+
+    it('waits for nothing just after it was answered', () => {
+      const { flow, waits } = flowing()
+      flow.took(10 * MEGABYTE)
+      flow.answered()
+      expect(waits()).toBe(false)
+    })
+
+    it('waits for nothing where there is no timer', () => {
+      const flow = new Flow({ possible: false, begin: () => expect.unreachable(), end() {} }, {
+        want() {},
+        look: () => true,
+      })
+      flow.took(10 * MEGABYTE)
+      flow.wait(Infinity)
+      expect(flow.gathers).toBe(false)
+    })
   })
 })
