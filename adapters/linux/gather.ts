@@ -2,7 +2,6 @@
  * Patience of relays: in a fast transfer a wake-up for each packet costs more than moving its bytes, so the kernel is told to
  * wake us once many have gathered (SO_RCVLOWAT). A timer ends the wait for what does not come: the end of a message.
  */
-import { CLOCK_MONOTONIC, O_CLOEXEC, O_NONBLOCK } from './libc.ts'
 import type { Loop, Watched } from './loop.ts'
 import { room } from './memory.ts'
 
@@ -119,12 +118,9 @@ export class Patience implements Watched {
     this.#loop = loop
   }
 
-  /** False while there is no descriptor for a timer: then nothing may be let gather. */
+  /** False while there is no timer to be had: then nothing may be let gather. */
   get possible(): boolean {
-    if (this.#timer === -1) {
-      this.#timer = this.#loop.libc.timerfd_create(CLOCK_MONOTONIC, O_NONBLOCK | O_CLOEXEC)
-      if (this.#timer !== -1) this.#loop.addTimer(this.#timer, this)
-    }
+    if (this.#timer === -1) this.#timer = this.#loop.timer(this)
     return this.#timer !== -1
   }
 

@@ -11,6 +11,7 @@ import { setImmediate } from 'node:timers'
 import type { Clock } from '../../core/runtime.ts'
 import { failureOf } from './errno.ts'
 import {
+  CLOCK_MONOTONIC,
   EINTR,
   EPOLL_CLOEXEC,
   EPOLL_CTL_ADD,
@@ -22,6 +23,8 @@ import {
   EPOLLRDHUP,
   eventWords,
   type Libc,
+  O_CLOEXEC,
+  O_NONBLOCK,
 } from './libc.ts'
 import { room } from './memory.ts'
 
@@ -117,10 +120,16 @@ export class Loop {
     this.#run()
   }
 
-  /** Tell a timer, which lasts as long as the loop does and keeps it going no longer. */
-  addTimer(descriptor: number, timer: Watched): void {
-    if (this.#control(EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLET) === -1) throw failureOf(this.libc.errno())
-    this.#watched[descriptor] = timer
+  /** A timer that tells `watched`, as long as the loop lasts, which it keeps going no longer. -1: there is none to be had. */
+  timer(watched: Watched): number {
+    const descriptor = this.libc.timerfd_create(CLOCK_MONOTONIC, O_NONBLOCK | O_CLOEXEC)
+    if (descriptor === -1) return -1
+    if (this.#control(EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLET) === -1) {
+      this.libc.close(descriptor)
+      return -1
+    }
+    this.#watched[descriptor] = watched
+    return descriptor
   }
 
   /** Tell another of it from now on. */

@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { EMFILE, type Libc, MSG_NOSIGNAL } from '../../adapters/linux/libc.ts'
 import { EpollSocket } from '../../adapters/linux/socket.ts'
-import type { Socket } from '../../core/runtime.ts'
 import { epoll, libc } from './epoll.ts'
 import {
   accept,
@@ -16,6 +15,7 @@ import {
   turns,
   withListener,
   withPair,
+  withRoad,
 } from './pairs.ts'
 
 const MSG_OOB = 1
@@ -83,16 +83,8 @@ describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
       expect(descriptors()).toBe(before)
     }))
 
-  const withRoad = (work: (sender: Socket, source: Socket, sink: Socket, receiver: Socket) => Promise<void>) =>
-    withPair(
-      runtime,
-      4,
-      ({ client: sender, server: source }) =>
-        withPair(runtime, 4, ({ client: sink, server: receiver }) => work(sender, source, sink, receiver)),
-    )
-
   it('relays by reading and writing while there is no descriptor for a pipe', () =>
-    withRoad(async (sender, source, sink, receiver) => {
+    withRoad(runtime, 4, async ({ sender, source, sink, receiver }) => {
       exhausted = true
       await sender.write(fill(new Uint8Array(1000), 0))
       expect(await source.relay!(sink, 300, () => {})).toBe(300)
@@ -106,7 +98,7 @@ describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
     }))
 
   it('owns no pipe while it waits, and gives each back', () =>
-    withRoad(async (sender, source, sink, receiver) => {
+    withRoad(runtime, 4, async ({ sender, source, sink, receiver }) => {
       // One that is kept for later, perhaps.
       await sender.write(new Uint8Array(1))
       expect(await source.relay!(sink, 1, () => {})).toBe(1)
@@ -127,7 +119,7 @@ describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
   it('closes the pipes that are not empty when a relay fails', async () => {
     const before = descriptors()
     for (let i = 0; i < 40; i++) {
-      await withRoad(async (sender, source, sink) => {
+      await withRoad(runtime, 4, async ({ sender, source, sink }) => {
         const sending = send(sender, 64 * 1024 * 1024).catch(() => {})
         const waits: string[] = []
         let failed = 'no failure'

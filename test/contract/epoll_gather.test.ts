@@ -2,26 +2,19 @@
 import { describe, expect, it } from 'vitest'
 import { EPOLLOUT, type Libc, SO_RCVLOWAT, SOL_SOCKET } from '../../adapters/linux/libc.ts'
 import type { EpollSocket } from '../../adapters/linux/socket.ts'
-import type { Socket } from '../../core/runtime.ts'
 import { epoll, libc } from './epoll.ts'
-import { clog, failure, fill, receive, send, settles, withPair } from './pairs.ts'
+import { clog, failure, fill, receive, type Road, send, settles, withRoad } from './pairs.ts'
 
 /** Enough that more is expected, and not a multiple of any size of ours. */
 const LONG = 3_000_001
 const ALL = 2 ** 31
-
-interface Road {
-  readonly sender: Socket
-  readonly source: Socket
-  readonly sink: Socket
-  readonly receiver: Socket
-}
 
 describe.skipIf(libc === null)('the epoll engine, where much comes', async () => {
   if (libc === null) return it('is not checked: this runtime has no FFI', () => {})
   const real = libc
   /** What sockets were told to let gather, in order. */
   let gathered: number[] = []
+  let timer = -1
   const recording: Libc = {
     ...real,
     setsockopt(descriptor, level, name, value, size) {
@@ -30,14 +23,6 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
     },
   }
   const runtime = await epoll(recording)
-  const untimed = await epoll({ ...recording, timerfd_create: () => -1 })
-  const withRoad = (work: (road: Road) => Promise<void>, machine = runtime) =>
-    withPair(
-      machine,
-      4,
-      ({ client: sender, server: source }) =>
-        withPair(machine, 4, ({ client: sink, server: receiver }) => work({ sender, source, sink, receiver })),
-    )
 
   /** Relay `size` bytes that nothing follows, and read them; the next ones are waited for then. */
   async function message({ sender, source, sink, receiver }: Road, size: number): Promise<void> {
@@ -62,7 +47,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   }
 
   it('moves what is less than it lets gather though no more comes, and what comes then', async () => {
-    await withRoad(async (road) => {
+    await withRoad(runtime, 4, async (road) => {
       const { sender, receiver } = road
       const { moved } = await gathering(road)
       expect(gathered.at(-1)).toBeGreaterThan(65_536)
@@ -74,7 +59,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   })
 
   it('is told of the end while it waits for more', async () => {
-    await withRoad(async (road) => {
+    await withRoad(runtime, 4, async (road) => {
       const { moved } = await gathering(road)
       road.sender.end()
       expect(await moved).toBe(0)
@@ -84,7 +69,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   it.each(['end', 'abort'] as const)(
     'is told of what came with the last bytes, by %s, once it answers',
     async (how) => {
-      await withRoad(async (road) => {
+      await withRoad(runtime, 4, async (road) => {
         const { sender, source, sink } = road
         const { moved } = await gathering(road)
         await source.write(new Uint8Array(1))
@@ -102,7 +87,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   )
 
   it('lets nothing gather for a pull', async () => {
-    await withRoad(async (road) => {
+    await withRoad(runtime, 4, async (road) => {
       const { sender, source, receiver } = road
       const { moved } = await gathering(road)
       await sender.write(fill(new Uint8Array(100_000), 0))
@@ -116,7 +101,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   })
 
   it('waits for no more than it may move', async () => {
-    await withRoad(async (road) => {
+    await withRoad(runtime, 4, async (road) => {
       const { moved } = await gathering(road, 100)
       expect(gathered.at(-1)).toBe(100)
       await road.sender.write(new Uint8Array(100))
@@ -125,7 +110,7 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
   })
 
   it('lets nothing gather of what answers', async () => {
-    await withRoad(async (road) => {
+    await withRoad(runtime, 4, async (road) => {
       await message(road, LONG)
       await road.source.write(new Uint8Array(1))
       gathered = []
@@ -134,16 +119,21 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
     })
   })
 
-  it('lets nothing gather without a timer', async () => {
+  it.each<[string, Partial<Libc>]>([
+    ['no descriptor is left', { timerfd_create: () => -1 }],
+    ['epoll takes no more', { epoll_ctl: (...args) => args[2] === timer ? -1 : real.epoll_ctl(...args) }],
+  ])('lets nothing gather without a timer: %s', async (_, calls) => {
     gathered = []
-    await withRoad(async (road) => {
+    const create = (...args: [number, number]) => timer = real.timerfd_create(...args)
+    await withRoad(await epoll({ ...recording, timerfd_create: create, ...calls }), 4, async (road) => {
+      await message(road, LONG)
       await message(road, LONG)
       expect(gathered).toEqual([])
-    }, untimed)
+    })
   })
 
   it('tells of room again to one that was a source and did not need it', async () => {
-    await withRoad(async ({ sender, source, sink, receiver }) => {
+    await withRoad(runtime, 4, async ({ sender, source, sink, receiver }) => {
       const moved = source.relay!(sink, ALL, () => {})
       ;(source as EpollSocket).ready(EPOLLOUT)
       await sender.write(new Uint8Array(1))

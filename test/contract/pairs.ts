@@ -69,6 +69,22 @@ export async function withPair(runtime: Runtime, family: Family, work: (pair: Pa
   })
 }
 
+/** Two pairs, one after the other: what is written to `sender` comes out of `source`, and of `sink` out of `receiver`. */
+export interface Road {
+  readonly sender: Socket
+  readonly source: Socket
+  readonly sink: Socket
+  readonly receiver: Socket
+}
+
+export const withRoad = (runtime: Runtime, family: Family, work: (road: Road) => Promise<void>): Promise<void> =>
+  withPair(
+    runtime,
+    family,
+    ({ client: sender, server: source }) =>
+      withPair(runtime, family, ({ client: sink, server: receiver }) => work({ sender, source, sink, receiver })),
+  )
+
 export async function withListener(
   runtime: Runtime,
   family: Family,

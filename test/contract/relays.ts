@@ -1,7 +1,18 @@
 /** The contract of Socket.relay, for machines that have it: every check over each family. */
 import { describe, expect } from 'vitest'
 import { type Runtime, SinkFailure, type Socket, SystemFailure } from '../../core/runtime.ts'
-import { checker, type Family, fill, receive, send, settles, type Skips, withPair, wrongAt } from './pairs.ts'
+import {
+  checker,
+  type Family,
+  fill,
+  receive,
+  type Road,
+  send,
+  settles,
+  type Skips,
+  withRoad,
+  wrongAt,
+} from './pairs.ts'
 
 const FAMILIES: readonly Family[] = [4, 6, 'unix']
 const SIZES = [1, 100, 4096, 65_536, 65_537, 1_000_000, 8_388_608]
@@ -9,14 +20,6 @@ const SIZES = [1, 100, 4096, 65_536, 65_537, 1_000_000, 8_388_608]
 const ALL = 2 ** 31
 /** More than Linux ever buffers over loopback for the two connections and the pipe between them. */
 const CLOGGED_BY = 128 * 1024 * 1024
-
-/** Bytes written to `sender` come out of `source`; those relayed to `sink` come out of `receiver`. */
-interface Road {
-  readonly sender: Socket
-  readonly source: Socket
-  readonly sink: Socket
-  readonly receiver: Socket
-}
 
 const unheard = () => {}
 
@@ -49,13 +52,7 @@ export function relays(runtime: Runtime, skips: Skips): void {
   describe.each(FAMILIES)('a relay, family %s', (family) => {
     const checkOf = checker(skips)
     const check = (name: string, work: (road: Road) => Promise<void>) =>
-      checkOf(
-        name,
-        () =>
-          withPair(runtime, family, ({ client: sender, server: source }) =>
-            withPair(runtime, family, ({ client: sink, server: receiver }) =>
-              work({ sender, source, sink, receiver }))),
-      )
+      checkOf(name, () => withRoad(runtime, family, work))
 
     check('keeps nothing back that may be all for now', async ({ sender, source, sink, receiver }) => {
       // A message of a dialogue, then a piece that ends somewhere in a segment.
