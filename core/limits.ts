@@ -180,6 +180,11 @@ export const TLS_IDLE_RECORDS = 32
 export const PEEK_SILENCE = 3_000
 export const PEEK_TIME = 10_000
 
+// TLS at the edges
+
+/** How long before its end a certificate is warned of, ms: programs that renew do it earlier, people have two weeks. */
+export const CERTIFICATE_NOTICE = 1_209_600_000
+
 // Lists
 
 /** A line of a list, bytes: longer than any name or URL; the longest expressions of real lists have 2 KiB. */

@@ -14,7 +14,8 @@ export interface Moment {
   millisecond: number
 }
 
-const DAY = 86_400_000
+/** Milliseconds. */
+export const DAY = 86_400_000
 
 /**
  * The moment `ms` milliseconds after 1970-01-01T00:00:00Z (before it when negative; a fraction is dropped).

@@ -1,10 +1,9 @@
 /** Times as people say them, by the clock on the wall of this machine. */
 
-import { moment } from '../bytes/calendar.ts'
+import { DAY, moment } from '../bytes/calendar.ts'
 import type { Clock } from '../runtime.ts'
 
 const MINUTE = 60_000
-const DAY = 86_400_000
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 /** Days from 1970-01-01 to this one, by arithmetic as in bytes/calendar.ts. `month` from 1. */

@@ -1,14 +1,11 @@
 /** The files TLS is made of: read at start, where what is wrong keeps the service from starting, and again at SIGHUP. */
 
-import { isoTime } from '../bytes/calendar.ts'
+import { DAY, isoTime } from '../bytes/calendar.ts'
 import { EXIT } from '../exit_codes.ts'
+import { CERTIFICATE_NOTICE } from '../limits.ts'
 import { type Runtime, SystemFailure, type Tls, type TlsIdentity } from '../runtime.ts'
 import { logger } from './diagnostics.ts'
 import { cannotRead, StartFailure } from './start_failure.ts'
-
-const DAY = 86_400_000
-/** When the end of a certificate is worth a warning at each start and reload: who renews by themselves do it before. */
-const SOON = 14 * DAY
 
 export class TlsFiles {
   readonly #runtime: Runtime
@@ -57,7 +54,7 @@ export class TlsFiles {
   /** Warn of a certificate that has ended, or will soon. `expires`: ms since 1970-01-01 UTC. */
   judge(path: string, expires: number): void {
     const left = expires - this.#runtime.clock.date()
-    if (left > SOON) return
+    if (left > CERTIFICATE_NOTICE) return
     const about = { option: this.#option, path, date: isoTime(expires), days: Math.floor(left / DAY) }
     const log = logger('tls')
     if (left > 0) log.warning('{option}: the certificate in {path} expires in {days} days ({date}): renew it', about)
