@@ -6,6 +6,7 @@ import { type ConnectOptions, type Endpoint, type Runtime, SystemFailure } from 
 import { Network, networkLacking, type Space } from '../live/network.ts'
 import type { Libc } from '../../adapters/linux/libc.ts'
 import { epoll, libc } from './epoll.ts'
+import { portAsListed } from './networks.ts'
 import { accept, failure, type Family, settles, withListener, withPair } from './pairs.ts'
 import { answer, programs } from './programs.ts'
 
@@ -30,10 +31,9 @@ const foreign: Readonly<Record<4 | 6, string>> = { 4: '192.0.2.77', 6: '2001:db8
 
 /** The local addresses, as Linux writes them, of connections that wait for an answer from this port. */
 function waitingFor(port: number): string[] {
-  const hex = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => readFileSync(path, 'latin1').split('\n'))
   return lines.map((line) => line.trim().split(/ +/))
-    .filter(([, , peer, state]) => state === '02' && peer?.endsWith(hex))
+    .filter(([, , peer, state]) => state === '02' && peer?.endsWith(portAsListed(port)))
     .map(([, local]) => local!.split(':')[0]!)
 }
 

@@ -1,7 +1,7 @@
 /** The contract of what networks ask for: inherited listeners, and connections that are not like others. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { ConnectOptions, Endpoint, Runtime } from '../../core/runtime.ts'
+import type { ConnectOptions, Endpoint, Runtime, Socket } from '../../core/runtime.ts'
 import { SystemFailure } from '../../core/runtime.ts'
 import { lacking } from '../live/peers.ts'
 import { accept, checker, failure, type Skips, somewhere, temporary, withListener } from './pairs.ts'
@@ -48,13 +48,20 @@ interface Heir {
 
 const python = lacking('python3')
 
-/** As Linux tells of the sockets of this machine: when the timer of keep-alive rings, hundredths of a second. */
-function keepAliveOf(port: number): number | null {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+/** How an address ends where Linux lists its sockets: its port. */
+export const portAsListed = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+
+/**
+ * As Linux tells of a connection over IPv4: when the timer of keep-alive rings, hundredths of a second.
+ * Both ends say which: one local port may serve several peers, also those of the tests beside this one.
+ */
+function keepAliveOf({ local, peer }: Socket): number | null {
   const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n').map((line) => line.trim().split(/ +/))
-  // Established: some that are in TIME-WAIT may have had the same port.
-  const found = lines.find(([, local, , state]) => state === '01' && local?.endsWith(`:${hex}`))
-  const [kind, when] = found?.[5]?.split(':') ?? []
+  const found = lines.filter(([, ours, theirs]) =>
+    ours?.endsWith(portAsListed(local.port)) && theirs?.endsWith(portAsListed(peer.port))
+  )
+  expect(found).toHaveLength(1)
+  const [kind, when] = found[0]![5]!.split(':')
   return kind === '02' ? parseInt(when!, 16) : null
 }
 
@@ -109,10 +116,10 @@ export function networks(runtime: Runtime, skips: Skips): void {
           const client = await runtime.connect(listener.at, { keepAlive: 33_000 }).socket
           const plain = await runtime.connect(listener.at).socket
           const server = await accept(listener)
-          const probe = keepAliveOf(client.local.port)
+          const probe = keepAliveOf(client)
           expect(probe).toBeGreaterThan(3000)
           expect(probe).toBeLessThanOrEqual(3300)
-          expect(keepAliveOf(plain.local.port)).toBeNull()
+          expect(keepAliveOf(plain)).toBeNull()
           for (const socket of [client, plain, server]) socket.close()
         }),
     )
@@ -121,7 +128,7 @@ export function networks(runtime: Runtime, skips: Skips): void {
       withListener(runtime, 4, async (listener) => {
         const none = { transparent: false, mark: 0, tos: 0, keepAlive: 0, userTimeout: 0 }
         const client = await runtime.connect(listener.at, none).socket
-        expect(keepAliveOf(client.local.port)).toBeNull()
+        expect(keepAliveOf(client)).toBeNull()
         client.close()
       }))
 
