@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { curl, lacking, newFolder } from './peers.ts'
 import { Program } from './program.ts'
+import { until } from './waiting.ts'
 
 const missing = lacking('curl')
 const file = join(newFolder(), 'users')
@@ -130,9 +131,9 @@ describe.skipIf(missing !== '')(`with curl${missing}`, () => {
     expect(String((await ask('http', `joe:${PASSWORD}`)).output)).toBe('the origin heard undefined')
     writeFileSync(file, 'Jürgen:new\nbad:pw\n')
     program.signal('SIGHUP')
-    let heard = ''
-    while (heard === '' || heard.includes('407')) heard = String((await ask('http', 'Jürgen:new', '-i')).output)
-    expect(heard).toContain('the origin heard undefined')
+    const welcome = async (): Promise<boolean> =>
+      String((await ask('http', 'Jürgen:new')).output) === 'the origin heard undefined'
+    await until(welcome, 'a welcome for the new password')
     expect(String((await ask('http', `joe:${PASSWORD}`, '-i')).output)).toMatch(/^HTTP\/1\.1 407 /)
   })
 })
