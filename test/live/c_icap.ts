@@ -41,6 +41,8 @@ MinSpareThreads 1
 MaxSpareThreads 200
 KeepAliveTimeout 600
 MaxKeepAliveRequests 100
+# Any other kind stays in /dev/shm when it is killed, and its starts try so many names only.
+InterProcessSharedMemScheme mmap
 TmpDir ${folder}/run
 ModulesDir ${MODULES}
 ServicesDir ${MODULES}
