@@ -1,7 +1,7 @@
 /** Endpoints as the kernel has them: sockaddr_in, sockaddr_in6 and sockaddr_un. */
-import { networkInterfaces } from 'node:os'
 import { addressOf, formatAddress, parseAddress } from '../../core/bytes/address.ts'
 import { type Endpoint, SystemFailure } from '../../core/runtime.ts'
+import { interfaces } from '../shared/host.ts'
 import { AF_INET, AF_INET6, AF_UNIX } from './libc.ts'
 import { room } from './memory.ts'
 
@@ -75,7 +75,7 @@ export const socketAddress = new SocketAddress()
 function zoneNumber(zone: string): number {
   if (zone === '') return 0
   if (/^\d+$/.test(zone)) return Number(zone)
-  for (const known of networkInterfaces()[zone] ?? []) {
+  for (const known of interfaces()[zone] ?? []) {
     if (known.family === 'IPv6' && known.scopeid) return known.scopeid
   }
   throw new SystemFailure('not-available', `there is no interface ${zone}`)
@@ -83,7 +83,7 @@ function zoneNumber(zone: string): number {
 
 function zoneName(number: number): string {
   if (number === 0) return ''
-  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+  for (const [name, addresses] of Object.entries(interfaces())) {
     if (addresses?.some((known) => known.family === 'IPv6' && known.scopeid === number)) return name
   }
   return String(number)

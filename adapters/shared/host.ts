@@ -36,15 +36,35 @@ function tell(name: string): void {
   for (const heard of [...hearing.get(name as SignalName) ?? []]) heard()
 }
 
+/** What `ask` says, or said last: it needs a descriptor to ask with, and others may have taken all of them. */
+function lasting<T>(ask: () => T): () => T {
+  let last = ask()
+  return () => {
+    try {
+      last = ask()
+    } catch {
+      // Whoever wanted a descriptor of his own hears of it, and says so.
+    }
+    return last
+  }
+}
+
+/** By their names. */
+export const interfaces = lasting(networkInterfaces)
+
 export function addresses(): string[] {
   const found = new Set<string>()
-  for (const interface_ of Object.values(networkInterfaces())) {
+  for (const interface_ of Object.values(interfaces())) {
     for (const { address } of interface_ ?? []) found.add(canonical(address.split('%')[0]))
   }
   return [...found]
 }
 
-export const memory = (): number => process.memoryUsage.rss()
+export const memory = lasting(() => {
+  const size = process.memoryUsage.rss()
+  if (size === 0) throw new Error('so does Deno say that it cannot tell')
+  return size
+})
 export const host: string = hostname()
 export const exit = (code: number): never => process.exit(code)
 

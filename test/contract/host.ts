@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { describe, expect } from 'vitest'
 import type { Runtime } from '../../core/runtime.ts'
-import { all, programs } from './programs.ts'
+import { all, answer, programs } from './programs.ts'
 import { checker, failure, fill, settles, type Skips, temporary, wrongAt } from './pairs.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -381,6 +381,25 @@ export function host(runtime: Runtime, skips: Skips): void {
             expect(errors.length).toBeGreaterThanOrEqual(200_000)
             expect(await child.exited).toBe(code)
           }
+        },
+      ))
+
+    check('knows its memory and its addresses while it has no descriptor left to ask with', () =>
+      withProgram(
+        `
+        const { at } = await runtime.listen({ family: 4, address: '127.0.0.1', port: 0 })
+        const held = []
+        const say = (value) => runtime.output.write(new TextEncoder().encode(JSON.stringify(value) + '\\n'))
+        const full = async () => {
+          for (;;) held.push(await runtime.connect(at).socket)
+        }
+        await full().catch(() => {})
+        await say({ memory: runtime.memory() > 10_000_000, local: runtime.addresses().includes('127.0.0.1') })
+        runtime.exit(0)
+        `,
+        async (run) => {
+          const { output } = run.limited(100)
+          expect(await answer(output)).toEqual({ memory: true, local: true })
         },
       ))
 
