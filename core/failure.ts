@@ -49,6 +49,7 @@ export const FAILURES = {
   'filter-unavailable': row('proxy', 'decide', 503, 'The filter of this network cannot decide at the moment.'),
   'no-upstream': row('proxy', 'decide', 404, 'No site of that name is served here.'),
   'servers-busy': row('proxy', 'connect', 503, 'The servers of this site have as many requests as they may have.'),
+  'source-unavailable': row('proxy', 'connect', 503, 'This proxy has no free address, port or socket to connect from.'),
   'loop': row('proxy', 'decide', 508, 'The request has come through this proxy before.'),
   'bug': row('proxy', 'exchange', 500, 'This proxy made a mistake.'),
 
@@ -69,6 +70,7 @@ export const FAILURES = {
   'origin-left': row('origin', 'exchange', 502, 'The server closed the connection before the end of its answer.'),
   'origin-idle': row('origin', 'exchange', 504, 'The server stopped sending.'),
   'tunnel-idle': row('proxy', 'exchange', 0, 'Nothing passed through the tunnel for too long.'),
+  'stopped': row('proxy', 'exchange', 0, 'The proxy was stopped before the end.'),
 } as const satisfies Record<string, FailureRow>
 
 export type FailureCode = keyof typeof FAILURES

@@ -31,6 +31,7 @@ const ERROR_TYPES: Readonly<Record<FailureCode, string>> = {
   'filter-unavailable': 'proxy_internal_response',
   'no-upstream': 'destination_not_found',
   'servers-busy': 'connection_limit_reached',
+  'source-unavailable': 'proxy_internal_error',
   'loop': 'proxy_loop_detected',
   'bug': 'proxy_internal_error',
   'name-not-found': 'dns_error',
@@ -50,6 +51,7 @@ const ERROR_TYPES: Readonly<Record<FailureCode, string>> = {
   'origin-left': 'http_response_incomplete',
   'origin-idle': 'connection_read_timeout',
   'tunnel-idle': 'connection_read_timeout',
+  'stopped': 'proxy_internal_error',
 }
 
 /** Parameters that RFC 9209 gives some of the types. */

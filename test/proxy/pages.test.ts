@@ -330,9 +330,11 @@ describe('languages', () => {
       'filter-unavailable',
       'no-upstream',
       'servers-busy',
+      'source-unavailable',
       'loop',
       'bug',
       'tunnel-idle',
+      'stopped',
     ])
   })
 })

@@ -124,6 +124,11 @@ export const DUTCH: PageLanguage = {
       'De servers van deze site nemen op dit moment geen verzoeken meer aan.',
       LATER,
     ),
+    'source-unavailable': row(
+      'De proxy kan geen verbinding maken',
+      'De proxy heeft geen vrij adres, geen vrije poort of geen vrije socket om vanaf te verbinden.',
+      LATER,
+    ),
     'loop': row(
       'Het verzoek gaat in een kring rond',
       'Het verzoek is al eerder door deze proxy gegaan.',
@@ -159,5 +164,6 @@ export const DUTCH: PageLanguage = {
       'Er is te lang niets door de tunnel gegaan.',
       'Probeer het opnieuw.',
     ),
+    'stopped': row('De proxy is gestopt', 'De proxy is voor het einde gestopt.', 'Probeer het opnieuw.'),
   },
 }

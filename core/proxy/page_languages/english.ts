@@ -53,6 +53,7 @@ const WORDS: Readonly<Record<FailureCode, readonly [title: string, advice: strin
   'filter-unavailable': ['The filter is not available', LATER],
   'no-upstream': ['There is no such site here', NAME],
   'servers-busy': ['The site is busy', LATER],
+  'source-unavailable': ['The proxy cannot connect', LATER],
   'loop': ['The request goes round in a circle', 'Tell whoever runs the proxy: it has been set to ask itself.'],
   'bug': ['The proxy made a mistake', 'Try again. If it goes on, tell whoever runs the proxy what this page says.'],
   'name-not-found': ['The site was not found', NAME],
@@ -72,6 +73,7 @@ const WORDS: Readonly<Record<FailureCode, readonly [title: string, advice: strin
   'origin-left': ['The site broke off', RESPONSE],
   'origin-idle': [SITE_SLOW, SITE],
   'tunnel-idle': ['The connection was not used', 'Try again.'],
+  'stopped': ['The proxy was stopped', 'Try again.'],
 }
 
 const CODES = Object.keys(WORDS) as FailureCode[]

@@ -124,6 +124,11 @@ export const FRENCH: PageLanguage = {
       'Les serveurs de ce site n’acceptent pas d’autres requêtes pour le moment.',
       LATER,
     ),
+    'source-unavailable': row(
+      'Le proxy ne peut pas se connecter',
+      'Le proxy n’a plus d’adresse, de port ou de socket libre d’où se connecter.',
+      LATER,
+    ),
     'loop': row(
       'La requête tourne en rond',
       'La requête est déjà passée par ce proxy.',
@@ -159,5 +164,6 @@ export const FRENCH: PageLanguage = {
       'Rien n’est passé par le tunnel pendant trop longtemps.',
       'Réessayez.',
     ),
+    'stopped': row('Le proxy a été arrêté', 'Le proxy a été arrêté avant la fin.', 'Réessayez.'),
   },
 }

@@ -130,6 +130,11 @@ export const GERMAN: PageLanguage = {
       'Die Server dieser Website nehmen im Augenblick keine weiteren Anfragen an.',
       LATER,
     ),
+    'source-unavailable': row(
+      'Der Proxy kann sich nicht verbinden',
+      'Der Proxy hat keine Adresse, keinen Port oder keinen Socket frei, um sich zu verbinden.',
+      LATER,
+    ),
     'loop': row(
       'Die Anfrage läuft im Kreis',
       'Die Anfrage ist schon einmal durch diesen Proxy gegangen.',
@@ -171,6 +176,11 @@ export const GERMAN: PageLanguage = {
     'tunnel-idle': row(
       'Die Verbindung wurde nicht benutzt',
       'Durch den Tunnel ist zu lange nichts gegangen.',
+      'Versuchen Sie es noch einmal.',
+    ),
+    'stopped': row(
+      'Der Proxy wurde angehalten',
+      'Der Proxy wurde vor dem Ende angehalten.',
       'Versuchen Sie es noch einmal.',
     ),
   },

@@ -123,6 +123,11 @@ export const ITALIAN: PageLanguage = {
       'I server di questo sito non accettano altre richieste per ora.',
       LATER,
     ),
+    'source-unavailable': row(
+      'Il proxy non può collegarsi',
+      'Il proxy non ha un indirizzo, una porta o un socket libero da cui collegarsi.',
+      LATER,
+    ),
     'loop': row(
       'La richiesta gira in tondo',
       'La richiesta è già passata per questo proxy.',
@@ -158,5 +163,6 @@ export const ITALIAN: PageLanguage = {
       'Nulla è passato per il tunnel per troppo tempo.',
       'Riprova.',
     ),
+    'stopped': row('Il proxy è stato fermato', 'Il proxy è stato fermato prima della fine.', 'Riprova.'),
   },
 }

@@ -112,6 +112,11 @@ export const POLISH: PageLanguage = {
     'filter-unavailable': row('Filtr jest niedostępny', 'Filtr tej sieci nie może teraz podjąć decyzji.', LATER),
     'no-upstream': row('Nie ma tu takiej strony', 'Nie jest tu udostępniana strona o tej nazwie.', NAME),
     'servers-busy': row('Strona jest przeciążona', 'Serwery tej strony nie przyjmują teraz więcej żądań.', LATER),
+    'source-unavailable': row(
+      'Serwer proxy nie może nawiązać połączenia',
+      'Serwer proxy nie ma wolnego adresu, portu ani gniazda, z którego mógłby się połączyć.',
+      LATER,
+    ),
     'loop': row(
       'Żądanie krąży w kółko',
       'Żądanie przeszło już przez ten serwer proxy.',
@@ -147,5 +152,6 @@ export const POLISH: PageLanguage = {
       'Zbyt długo nic nie przeszło przez tunel.',
       'Spróbuj ponownie.',
     ),
+    'stopped': row('Serwer proxy został zatrzymany', 'Serwer proxy zatrzymano przed końcem.', 'Spróbuj ponownie.'),
   },
 }

@@ -118,6 +118,11 @@ export const PORTUGUESE: PageLanguage = {
       'Os servidores deste site não aceitam mais pedidos por agora.',
       LATER,
     ),
+    'source-unavailable': row(
+      'O proxy não pode ligar-se',
+      'O proxy não tem nenhum endereço, porta ou socket livre de onde se ligar.',
+      LATER,
+    ),
     'loop': row(
       'O pedido anda às voltas',
       'O pedido já passou por este proxy.',
@@ -153,5 +158,6 @@ export const PORTUGUESE: PageLanguage = {
       'Nada passou pelo túnel durante demasiado tempo.',
       'Tente novamente.',
     ),
+    'stopped': row('O proxy foi parado', 'O proxy foi parado antes do fim.', 'Tente novamente.'),
   },
 }

@@ -125,6 +125,11 @@ export const SPANISH: PageLanguage = {
       'Los servidores de este sitio no admiten más peticiones por ahora.',
       LATER,
     ),
+    'source-unavailable': row(
+      'El proxy no puede conectarse',
+      'El proxy no tiene ninguna dirección, puerto o socket libre desde donde conectarse.',
+      LATER,
+    ),
     'loop': row(
       'La petición da vueltas en círculo',
       'La petición ya ha pasado por este proxy.',
@@ -164,5 +169,6 @@ export const SPANISH: PageLanguage = {
       'No ha pasado nada por el túnel durante demasiado tiempo.',
       'Inténtelo de nuevo.',
     ),
+    'stopped': row('El proxy se ha detenido', 'El proxy se detuvo antes del final.', 'Inténtelo de nuevo.'),
   },
 }
