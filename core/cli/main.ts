@@ -112,8 +112,13 @@ class Program {
       case 'nft':
         return await this.#nft(asked)
       default:
-        return await this.#serve(this.#runtime, (await this.#load(asked)).settings, VERSION)
+        return await this.#run(asked)
     }
+  }
+
+  async #run(asked: Asked): Promise<number> {
+    const { settings, origins } = await this.#load(asked)
+    return await this.#serve(this.#runtime, settings, VERSION, origins)
   }
 
   async complain(text: string): Promise<void> {

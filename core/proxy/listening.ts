@@ -30,6 +30,18 @@ export function placesOf({ listener }: Settings): Place[] {
   )
 }
 
+/** Whether this machine has no such address, nor perhaps any of that family; at any other port it would be the same. */
+export async function lacks(runtime: Runtime, at: Endpoint): Promise<boolean> {
+  if (at.family === 'unix') return false
+  try {
+    ;(await runtime.listen({ ...at, port: 0 })).close()
+    return false
+  } catch (error) {
+    if (!(error instanceof SystemFailure)) throw error
+    return error.code === 'not-available' || error.code === 'unsupported'
+  }
+}
+
 /** `who` is for people: `listener http`. @throws StartFailure */
 export async function listenAt(
   runtime: Runtime,

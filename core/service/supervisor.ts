@@ -10,7 +10,7 @@ import { type Control, serveControl } from '../control/serve.ts'
 import { EXIT } from '../exit_codes.ts'
 import { DESCRIPTORS_KEPT, LOG_FLUSH_PERIOD } from '../limits.ts'
 import { logger } from '../proxy/diagnostics.ts'
-import { type Place, placesOf } from '../proxy/listening.ts'
+import { lacks, type Place, placesOf } from '../proxy/listening.ts'
 import { named } from '../proxy/pseudonym.ts'
 import { add, type Snapshot } from '../proxy/snapshot.ts'
 import { cannotListen, opened, StartFailure } from '../proxy/start_failure.ts'
@@ -21,14 +21,24 @@ import { probe } from './probe.ts'
 import { shareOf } from './share.ts'
 import { Workers } from './workers.ts'
 
+/** By option, as `listener.http.address`: whether somebody wrote it down. What nobody did is a default. */
+type Given = Pick<ReadonlySet<string>, 'has'>
+
+const ALL_GIVEN: Given = { has: () => true }
+
 /**
  * Run until a signal says to stop: SIGTERM and SIGINT finish what is in flight within `service.drain_timeout` (a second one
  * stops at once), SIGQUIT finishes all of it, SIGHUP and SIGUSR1 reopen the logs, and
  * SIGHUP reads the files again that lists, users, credentials and certificates are in.
  * @returns the exit code.
  */
-export async function serve(runtime: Runtime, settings: Settings, version: string): Promise<number> {
-  const supervisor = new Supervisor(runtime, settings, version)
+export async function serve(
+  runtime: Runtime,
+  settings: Settings,
+  version: string,
+  given: Given = ALL_GIVEN,
+): Promise<number> {
+  const supervisor = new Supervisor(runtime, settings, version, given)
   try {
     await supervisor.start()
     await supervisor.stopped
@@ -51,6 +61,7 @@ export class Supervisor implements Overview {
   readonly stopped: Promise<void>
   readonly #runtime: Runtime
   readonly #settings: Settings
+  readonly #given: Given
   readonly #log = logger('service')
   readonly #undo: (() => void)[] = []
   readonly #control: Control[] = []
@@ -59,12 +70,13 @@ export class Supervisor implements Overview {
   #places: readonly Place[] = []
   #stop!: () => void
 
-  constructor(runtime: Runtime, settings: Settings, version: string) {
+  constructor(runtime: Runtime, settings: Settings, version: string, given: Given = ALL_GIVEN) {
     this.version = version
     this.pid = runtime.pid
     this.started = runtime.clock.date()
     this.#runtime = runtime
     this.#settings = named(runtime, settings)
+    this.#given = given
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -90,7 +102,7 @@ export class Supervisor implements Overview {
     this.#on('SIGUSR1', () => void logs.reopen())
     const count = this.#countWorkers()
     this.#checkDescriptors(count)
-    const probed = await probe(runtime, placesOf(this.#settings), count > 1)
+    const probed = await probe(runtime, await this.#choosePlaces(), count > 1)
     this.#places = probed.places
     const workers = new Workers(runtime, {
       count,
@@ -144,6 +156,20 @@ export class Supervisor implements Overview {
     if (workers === 'auto') this.#log.info('one worker only: {runtime} cannot share ports here', facts)
     else this.#log.warning('one worker, not {wanted}: {runtime} cannot share ports here', facts)
     return 1
+  }
+
+  /** A default address that this machine has not (containers often are without IPv6) is passed over where another is left. */
+  async #choosePlaces(): Promise<readonly Place[]> {
+    const places = placesOf(this.#settings)
+    const given = ({ listener }: Place) => this.#given.has(`listener.${listener}.address`)
+    const lacking: Place[] = []
+    for (const place of places) if (!given(place) && await lacks(this.#runtime, place.at)) lacking.push(place)
+    if (lacking.length === places.length) return places
+    for (const { listener, at } of lacking) {
+      const words = 'listener {name} does not listen on {address}, a default: this machine has no such address'
+      this.#log.info(words, { name: listener, address: formatEndpoint(at) })
+    }
+    return places.filter((place) => !lacking.includes(place))
   }
 
   /** Connections need two descriptors each, and running out of them is told by nobody to whoever waits. */

@@ -104,6 +104,22 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
     ])
   })
 
+  test.each([
+    ['IPv6', 1, '127.0.0.1', '::1'],
+    ['IPv6', 2, '127.0.0.1', '::1'],
+    ['127.0.0.1', 2, '::1', '127.0.0.1'],
+  ])('starts without %s, with %d workers, for nobody has asked for it', async (what, workers, host, lacking) => {
+    using network = Network.make()
+    const alone = network.space('alone')
+    if (what === 'IPv6') alone.sysctl('net.ipv6.conf.all.disable_ipv6', 1)
+    else alone.ip('addr', 'del', '127.0.0.1/8', 'dev', 'lo')
+    await using program = await Program.start(`[service]\nworkers = ${workers}\n[admin]\naddress = "off"\n`, {
+      within: alone.prefix,
+    })
+    expect(program.listening).toEqual([{ listener: 'http', host, port: 3128 }])
+    expect(program.diagnostics).toMatch(new RegExp(`not listen on \\[?${lacking}\\]?:3128, a default`))
+  })
+
   test('connections carry their mark, or the engine that cannot says so', async () => {
     using network = Network.make()
     const [gate, server] = ['gate', 'server'].map((name) => network.space(name))

@@ -68,11 +68,12 @@ export class Service {
   begins: (worker: FakeWorker) => void = (worker) => void worker.ready()
   stopped = false
 
-  constructor(sets: readonly string[] = [], machine = new Machine()) {
+  /** `given`: the options that somebody wrote down; all, where it does not say. */
+  constructor(sets: readonly string[] = [], machine = new Machine(), given?: ReadonlySet<string>) {
     this.machine = machine
     const logs = ['access_log.destination=/access.log', 'log.destination=/proxy.log']
     const settings = settingsOf('service.workers=2', ...logs, ...sets)
-    this.supervisor = new Supervisor(machine, settings, '1.2.3')
+    this.supervisor = new Supervisor(machine, settings, '1.2.3', given)
     void this.supervisor.stopped.then(() => this.stopped = true)
     machine.children.programs.set('worker', (io) => this.#run(io))
   }

@@ -141,6 +141,48 @@ test('a port that is taken is told before a worker is started', async () => {
   other.close()
 })
 
+/** A machine without these addresses. */
+function without(...lacking: string[]): Machine {
+  const machine = new Machine()
+  const { network } = machine
+  const listen = network.listen.bind(network)
+  network.listen = (at, options) =>
+    lacking.includes(at.address) ? Promise.reject(new SystemFailure('not-available', '')) : listen(at, options)
+  return machine
+}
+
+const BOTH = 'listener.http.address=127.0.0.1:3128,[::1]:3128'
+
+test.each(
+  [
+    ['::1', '127.0.0.1:3128', '[::1]:3128'],
+    ['127.0.0.1', '[::1]:3128', '127.0.0.1:3128'],
+  ] as const,
+)('a default address that this machine has not is passed over: %s', async (lacking, used, left) => {
+  for (const workers of [1, 2]) {
+    const sets = [BOTH, `service.workers=${workers}`]
+    const passing = service = new Service(sets, without(lacking), new Set(['service.workers']))
+    await passing.supervisor.start()
+    expect(passing.log).toContain(
+      `listener http does not listen on ${left}, a default: this machine has no such address\n`,
+    )
+    expect(passing.log).toContain(`listener http listening on ${used}\n`)
+    expect(passing.workers.map(({ task }) => task.places)).toEqual(
+      Array(workers).fill([{ listener: 'http', at: at(used) }]),
+    )
+    // Somebody asked for it.
+    const asking = new Service([BOTH], without(lacking), new Set(['listener.http.address']))
+    await expect(asking.supervisor.start()).rejects.toThrow(`${left}: this machine has no such address`)
+    expect(await asking.leftovers()).toEqual([])
+    if (workers === 1) expect(await passing.leftovers()).toEqual([])
+  }
+})
+
+test('a machine that has none of the default addresses', async () => {
+  service = new Service([BOTH], without('::1', '127.0.0.1'), new Set())
+  await expect(service.supervisor.start()).rejects.toThrow('127.0.0.1:3128: this machine has no such address')
+})
+
 test('a worker that cannot start stops it all, with its words and its exit code', async () => {
   const service = slow()
   const starting = service.supervisor.start()
