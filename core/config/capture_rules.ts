@@ -10,9 +10,27 @@ const MARK = `0x${CAPTURE_MARK.toString(16)}`
 /** Ports that are captured where the listener names none. */
 const PORTS: Partial<Record<ListenerSettings['mode'], number>> = { transparent: 80, tls: 443 }
 
+/**
+ * What becomes of connections for a listener that is not there. A chain of its own, for nft(8) lists a rule that rejects
+ * without its family, and what is listed may be loaded again.
+ */
+const REFUSED = [
+  '  chain refused {',
+  '    # Nothing listens. Without this line, connections go on unfiltered while the proxy is down.',
+  '    meta l4proto tcp reject with tcp reset',
+  '  }',
+]
+
 /** Listeners that rules of the kernel bring connections to. */
 export function capturing({ listener }: Settings): ListenerSettings[] {
   return listener.filter(({ capture }) => capture !== 'none')
+}
+
+export const FAMILIES = [4, 6] as const
+
+/** Where the kernel is to bring connections of a family; null: nowhere. */
+export function capturedTo({ address }: ListenerSettings, family: 4 | 6): Endpoint | null {
+  return address.map((text) => parseEndpoint(text)).find((place) => place?.family === family) ?? null
 }
 
 /** Empty: it has to say. */
@@ -58,15 +76,24 @@ export function ipCommands(settings: Settings): string {
 
 function tproxyChain(listeners: readonly ListenerSettings[]): string[] {
   return [
+    '  chain ours {',
+    '    # A listener at any address is found for all clients, and whom it is for is said below.',
+    '    socket wildcard 1 return',
+    `    meta mark set ${MARK} accept`,
+    '  }',
+    ...(listeners.length > 0 ? REFUSED : []),
     '  chain capture_tproxy {',
     '    type filter hook prerouting priority mangle; policy accept;',
     '    # Connections of ours already, and answers to those made in the name of clients.',
-    `    meta l4proto tcp socket transparent 1 meta mark set ${MARK} accept`,
+    '    meta l4proto tcp socket transparent 1 jump ours',
     ...exceptions(),
     ...listeners.flatMap((listener) =>
       rulesOf(listener, (family, { address, port }) => {
         const to = isAny(address) ? '' : family === 6 ? `[${address}]` : address
-        return `tproxy ${family === 4 ? 'ip' : 'ip6'} to ${to}:${port} meta mark set ${MARK} accept`
+        return [
+          `tproxy ${family === 4 ? 'ip' : 'ip6'} to ${to}:${port} meta mark set ${MARK} accept`,
+          'goto refused',
+        ]
       })
     ),
     '  }',
@@ -78,7 +105,7 @@ function redirectChain(listeners: readonly ListenerSettings[]): string[] {
     '  chain capture_redirect {',
     '    type nat hook prerouting priority dstnat; policy accept;',
     ...exceptions(),
-    ...listeners.flatMap((listener) => rulesOf(listener, (_, { port }) => `redirect to :${port}`)),
+    ...listeners.flatMap((listener) => rulesOf(listener, (_, { port }) => [`redirect to :${port}`])),
     '  }',
   ]
 }
@@ -88,13 +115,13 @@ function exceptions(): string[] {
   return ['    fib daddr type local return', `    meta mark ${MARK} return`]
 }
 
-/** One rule for each family that it listens in. */
-function rulesOf(listener: ListenerSettings, verdict: (family: 4 | 6, at: Endpoint) => string): string[] {
+/** For each family that it listens in, one rule for each verdict: where one did nothing, the next is asked. */
+function rulesOf(listener: ListenerSettings, verdicts: (family: 4 | 6, to: Endpoint) => string[]): string[] {
   const lines = [`    # listener.${listener.name}`]
   const ports = set(capturedPorts(listener).map(({ first, last }) => first === last ? `${first}` : `${first}-${last}`))
-  for (const family of [4, 6] as const) {
-    const at = listener.address.map((text) => parseEndpoint(text)).find((place) => place?.family === family)
-    if (at === undefined || at === null) continue
+  for (const family of FAMILIES) {
+    const to = capturedTo(listener, family)
+    if (to === null) continue
     const from = listener.capture_from.filter((text) => parseNetwork(text)?.family === family)
     if (listener.capture_from.length > 0 && from.length === 0) continue
     const match = [
@@ -103,7 +130,7 @@ function rulesOf(listener: ListenerSettings, verdict: (family: 4 | 6, at: Endpoi
       ...(from.length === 0 ? [] : [`${family === 4 ? 'ip' : 'ip6'} saddr ${set(from)}`]),
       `tcp dport ${ports}`,
     ]
-    lines.push(`    ${match.join(' ')} ${verdict(family, at)}`)
+    lines.push(...verdicts(family, to).map((verdict) => `    ${match.join(' ')} ${verdict}`))
   }
   return lines
 }

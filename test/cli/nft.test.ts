@@ -30,6 +30,12 @@ test.each([
     EXIT.configuration,
     'listener.web.capture_ports is missing',
   ],
+  [
+    'a port that nobody knows before the start',
+    WEB.replace('"127.0.0.1:3129"', '["127.0.0.1:3129", "[::1]:0"]'),
+    EXIT.configuration,
+    'listener.web.address needs a port',
+  ],
 ])('%s', async (_, text, code, words) => {
   const said = await nft(text)
   expect(said).toMatchObject({ code, printed: '' })

@@ -31,15 +31,26 @@ describe('nftRules()', () => {
 table inet exaproxy
 delete table inet exaproxy
 table inet exaproxy {
+  chain ours {
+    # A listener at any address is found for all clients, and whom it is for is said below.
+    socket wildcard 1 return
+    meta mark set 0x6578 accept
+  }
+  chain refused {
+    # Nothing listens. Without this line, connections go on unfiltered while the proxy is down.
+    meta l4proto tcp reject with tcp reset
+  }
   chain capture_tproxy {
     type filter hook prerouting priority mangle; policy accept;
     # Connections of ours already, and answers to those made in the name of clients.
-    meta l4proto tcp socket transparent 1 meta mark set 0x6578 accept
+    meta l4proto tcp socket transparent 1 jump ours
     fib daddr type local return
     meta mark 0x6578 return
     # listener.web
     meta nfproto ipv4 tcp dport 80 tproxy ip to 127.0.0.1:3129 meta mark set 0x6578 accept
+    meta nfproto ipv4 tcp dport 80 goto refused
     meta nfproto ipv6 tcp dport 80 tproxy ip6 to [::1]:3129 meta mark set 0x6578 accept
+    meta nfproto ipv6 tcp dport 80 goto refused
   }
   chain capture_redirect {
     type nat hook prerouting priority dstnat; policy accept;
@@ -57,7 +68,23 @@ table inet exaproxy {
     [
       'any address of this machine',
       listener('a', 'transparent', 'tproxy', 'address = "0.0.0.0:3129"'),
-      ['meta nfproto ipv4 tcp dport 80 tproxy ip to :3129 meta mark set 0x6578 accept'],
+      [
+        'meta nfproto ipv4 tcp dport 80 tproxy ip to :3129 meta mark set 0x6578 accept',
+        'meta nfproto ipv4 tcp dport 80 goto refused',
+      ],
+    ],
+    [
+      'nothing but what was to be captured is refused',
+      listener(
+        'a',
+        'tls',
+        'tproxy',
+        'address = "[::1]:3130"\ncapture_interface = "eth0"\ncapture_from = ["2001:db8::/32", "10.0.0.0/8"]',
+      ),
+      [
+        'iifname "eth0" meta nfproto ipv6 ip6 saddr 2001:db8::/32 tcp dport 443 tproxy ip6 to [::1]:3130 meta mark set 0x6578 accept',
+        'iifname "eth0" meta nfproto ipv6 ip6 saddr 2001:db8::/32 tcp dport 443 goto refused',
+      ],
     ],
     [
       'ports, clients and an interface',
@@ -81,7 +108,10 @@ table inet exaproxy {
     [
       'sockets that others make are brought connections alike',
       listener('a', 'transparent', 'inherited', 'address = "127.0.0.1:3129"'),
-      ['meta nfproto ipv4 tcp dport 80 tproxy ip to 127.0.0.1:3129 meta mark set 0x6578 accept'],
+      [
+        'meta nfproto ipv4 tcp dport 80 tproxy ip to 127.0.0.1:3129 meta mark set 0x6578 accept',
+        'meta nfproto ipv4 tcp dport 80 goto refused',
+      ],
     ],
     ['others have no part in it', '[listener.http]\n', []],
   ])('%s', (_, text, rules) => expect(rulesOf(text)).toEqual(rules))
@@ -99,6 +129,7 @@ describe('ipCommands()', () => {
     const spoofing = settingsOf(`${RED}[outgoing]\nspoof = true\n`)
     expect(ipCommands(spoofing)).toContain('ip -4 rule add')
     expect(nftRules(spoofing)).toContain('socket transparent 1')
+    expect(nftRules(spoofing)).not.toContain('refused')
   })
 })
 

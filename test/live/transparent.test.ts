@@ -1,7 +1,8 @@
 /** Captured connections on a router between a client and a server, by the rules that the program itself prints. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -11,7 +12,7 @@ import { Network, networkLacking, type Space } from './network.ts'
 import { newFolder } from './peers.ts'
 import { PROGRAM, Program } from './program.ts'
 import { type Table, toToml } from './toml.ts'
-import { until } from './waiting.ts'
+import { until, within } from './waiting.ts'
 
 const missing = networkLacking('nft', 'curl', 'nginx', 'openssl', 'python3')
 /** Node has no way to the system calls: there the portable engine carries the bytes. */
@@ -37,6 +38,17 @@ const RULES = [
   { host: ['bad.test'], do: 'deny', reason: 'by name' },
   { host: ['led.test'], do: 'intercept', to: '10.2.0.2:82' },
 ]
+
+/** curl says so when a connection is refused. */
+const REFUSED = expect.stringMatching(/^7: /)
+/** bash(1): for each line of its input asks the server $0 once more, on one connection, and says that it was answered. */
+const HOLD = `exec 3<>/dev/tcp/$0/8000
+while read -r _; do
+  printf 'HEAD / HTTP/1.1\\r\\nHost: site.test\\r\\n\\r\\n' >&3
+  line=
+  until [ "$line" = $'\\r' ]; do IFS= read -r line <&3 || exit 1; done
+  echo answered
+done`
 
 function configuration(folder: string, listener: Record<string, object>, spoof = false, workers = 1): Table {
   const hosts = join(folder, 'hosts')
@@ -136,13 +148,22 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
       tls: { ...PROXIED.tls, capture: 'inherited' },
     }
     const before = ['python3', LEAVE, '--transparent', ...here(3129), ...here(3130), '--']
-    await using _ = await start(listener, false, before)
+    await using program = await start(listener, false, before)
     for (const at of SERVER) {
       const own = ours(at)
       expect(await fetch('http://liar.test/', at)).toBe(`${own} liar.test ${at} 80 `)
       expect(await fetch('https://liar.test/', at)).toBe(`${own} liar.test ${at} 443 liar.test`)
     }
+    await program.stop()
+    expect(await Promise.all(SERVER.map((at) => fetch('http://bad.test/', at)))).toEqual([REFUSED, REFUSED])
   })
+
+  /** Asks nginx again on a connection that goes on: `held` runs HOLD. */
+  async function ask(held: ChildProcess): Promise<void> {
+    const answered = once(held.stdout!, 'data')
+    held.stdin!.write('\n')
+    expect(String((await within(answered, 'an answer on a connection that goes on'))[0])).toBe('answered\n')
+  }
 
   if (epoll) {
     test('TPROXY and REDIRECT, both families, HTTP and TLS', async () => {
@@ -204,6 +225,37 @@ describe.skipIf(missing !== '')(`captured${missing}`, () => {
         expect(await fetch('http://site.test:81/', at)).toBe(`${theirs} site.test:81 ${at} 81 `)
         expect(await fetch('https://site.test/', at)).toBe(`${theirs} site.test ${at} 443 site.test`)
       }
+    })
+
+    test('nothing goes on that was to be captured, and all else does, whatever listens', async () => {
+      // At the captured ports of any address: found by the kernel without being asked for.
+      const listener = {
+        web: { ...PROXIED.web, address: ['0.0.0.0:80', '[::1]:3129'] },
+        raw: { ...PROXIED.raw, address: here(3133) },
+        others: { ...PROXIED.web, address: '0.0.0.0:81', capture_ports: [81], capture_from: ['10.9.0.0/16'] },
+        sixth: { ...PROXIED.web, address: '[::]:82', capture_ports: [82], capture_from: ['fd09::/64'] },
+      }
+      await using program = await start(listener, true)
+      const status = ['-o', '/dev/null', '-w', '%{http_code}']
+      const captured = (...words: string[]) => Promise.all(SERVER.map((at) => fetch('http://bad.test/', at, ...words)))
+      expect(await captured(...status)).toEqual(['403', '403'])
+      expect(await fetch('http://bad.test:81/', SERVER[0])).toBe('10.1.0.2 bad.test:81 10.2.0.2 81 ')
+      expect(await fetch('http://bad.test:82/', SERVER[1])).toBe('fd01::2 bad.test:82 fd02::2 82 ')
+
+      const held = SERVER.map((at) => client.spawn('bash', ['-c', HOLD, at]))
+      await Promise.all(held.map(ask))
+      program.signal('SIGTERM')
+      // What comes while the listeners are being closed may be answered or reset yet.
+      await until(async () => !/403|(^|,)5[26]:/.test(String(await captured(...status))), 'closed listeners')
+      expect(await captured()).toEqual([REFUSED, REFUSED])
+      await Promise.all(held.map(ask))
+      for (const { stdin } of held) stdin!.end()
+      expect((await within(program.exited, 'the end')).code).toBe(0)
+      expect(await captured()).toEqual([REFUSED, REFUSED])
+
+      const rules = (await printed(configuration(folder, listener, true), false)).split('\n')
+      router.nft(rules.filter((line) => !line.includes('reject')).join('\n'))
+      expect(await captured()).toEqual([`10.1.0.2 bad.test ${SERVER[0]} 80 `, `fd01::2 bad.test ${SERVER[1]} 80 `])
     })
   } else {
     test('without the epoll engine REDIRECT goes by the name, and says so', async () => {
