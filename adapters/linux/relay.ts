@@ -66,7 +66,7 @@ export class Pipes {
   }
 }
 
-/** There is no pipe to be had, and nothing was moved yet: whoever asked has to read and write. */
+/** There is no pipe to be had, or no use in one, and nothing was moved yet: whoever asked has to read and write. */
 export const NO_PIPE = new SystemFailure('exhausted', 'no pipe')
 
 export const sinkFailure = ({ code, detail }: SystemFailure): SinkFailure => new SinkFailure(code, detail)
@@ -86,7 +86,6 @@ export class Relay {
   #pipe: Pipe | null = null
   #inside = 0
   #taken = 0
-  #ended = false
   /** The source had as much as was asked for. Else the kernel would keep the last of it back for what may not follow (200 ms). */
   #more = false
 
@@ -118,7 +117,7 @@ export class Relay {
         }
         const took = this.#inside === 0 && this.#take()
         if (this.#inside > 0 && !this.#give()) return this.#waiting('sink')
-        if (this.#inside === 0 && (this.#ended || this.#taken === this.#limit || (!took && this.#taken > 0))) break
+        if (this.#inside === 0 && (this.#taken === this.#limit || (!took && this.#taken > 0))) break
         if (!took && this.#inside === 0) {
           this.#source.flow?.wait(this.#limit - this.#taken)
           return this.#waiting('source')
@@ -139,13 +138,11 @@ export class Relay {
 
   /** @returns whether anything came. */
   #take(): boolean {
-    if (this.#ended || this.#taken === this.#limit || !this.#source.readable) return false
+    if (this.#taken === this.#limit || !this.#source.readable) return false
+    if (!this.#source.spliceable) return this.#refuse()
     const { loop: { libc }, pipes } = this.#engine
     const pipe = this.#pipe ??= pipes.take()
-    if (pipe === null) {
-      if (this.#taken === 0) throw NO_PIPE
-      return false
-    }
+    if (pipe === null) return this.#refuse()
     const size = Math.min(this.#limit - this.#taken, this.#source.piece)
     const count = libc.splice(this.#source.descriptor, 0, pipe.writing, 0, size, TAKE)
     if (count > 0) {
@@ -156,8 +153,9 @@ export class Relay {
       return true
     }
     if (count === 0) {
-      this.#ended = true
-      return false
+      // Urgent data looks like the end once there is one behind it: a receive says which it is.
+      this.#source.spliceable = false
+      return this.#refuse()
     }
     const errno = libc.errno()
     if (errno === EINTR) return true
@@ -168,12 +166,18 @@ export class Relay {
     return false
   }
 
+  /** It cannot be spliced. @returns false @throws NO_PIPE, once what was taken before is settled. */
+  #refuse(): false {
+    if (this.#taken === 0) throw NO_PIPE
+    return false
+  }
+
   /** @returns whether the pipe is empty now. */
   #give(): boolean {
     const { libc } = this.#engine.loop
     while (this.#inside > 0) {
       if (!this.#sink.writable) return false
-      const flags = this.#more && this.#taken < this.#limit && !this.#ended ? GIVE : TAKE
+      const flags = this.#more && this.#taken < this.#limit ? GIVE : TAKE
       const count = libc.splice(this.#pipe!.reading, 0, this.#sink.descriptor, 0, this.#inside, flags)
       if (count > 0) {
         this.#sink.flow?.answered()

@@ -58,6 +58,11 @@ export class EpollSocket implements Socket, Watched, Source {
   readable = false
   /** There may be room to send. Cleared by who finds that there is not, with {@link full}. */
   writable = true
+  /**
+   * A relay may splice what comes. Not once there was urgent data, where splice stops for good (tcp_read_sock) and only a
+   * receive goes on, nor at what may be the end.
+   */
+  spliceable = true
   /** How much of it a relay puts into its pipe at a time. Bytes. */
   piece = PIECE
   /** What relays take from it, once there was one. Not of a pipe or a local socket: the kernel tells of each byte of those. */
@@ -218,7 +223,10 @@ export class EpollSocket implements Socket, Watched, Source {
     // Something came, and then more, and nobody took the first.
     const ignored = this.readable && (events & EPOLLIN) !== 0
     if (events === 0 || (events & COMES) !== 0) this.readable = true
-    if ((events & MORE) !== 0) this.#doubtful = true
+    if ((events & MORE) !== 0) {
+      this.#doubtful = true
+      if ((events & EPOLLPRI) !== 0) this.spliceable = false
+    }
     if ((events & (EPOLLOUT | BROKEN)) !== 0 && !this.writable) {
       this.writable = true
       if (this.#tail !== null) this.#drain()

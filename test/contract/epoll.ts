@@ -1,7 +1,8 @@
 /** The epoll engine with the FFI of this runtime. */
 import type { EngineOptions } from '../../adapters/linux/engine.ts'
-import type { Libc } from '../../adapters/linux/libc.ts'
-import { type Runtime, SystemFailure } from '../../core/runtime.ts'
+import { type Libc, MSG_NOSIGNAL } from '../../adapters/linux/libc.ts'
+import type { EpollSocket } from '../../adapters/linux/socket.ts'
+import { type Runtime, type Socket, SystemFailure } from '../../core/runtime.ts'
 
 interface Binding {
   bind(): Libc | Promise<Libc>
@@ -29,3 +30,9 @@ async function available(): Promise<Libc | null> {
 export async function epoll(libc: Libc, options: Partial<EngineOptions> = {}): Promise<Runtime> {
   return await engine(portable, { poison: true, ...options }, libc)
 }
+
+const MSG_OOB = 1
+
+/** Send a byte beside the stream, with the urgent pointer of TCP at it. Gives whether there was room for it. */
+export const urgent = (socket: Socket): boolean =>
+  libc!.send((socket as EpollSocket).descriptor, Uint8Array.of(0xff), 1, MSG_OOB | MSG_NOSIGNAL) === 1

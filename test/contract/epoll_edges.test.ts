@@ -1,8 +1,7 @@
 /** The epoll engine where descriptors run out, where peers are odd, and where nothing happens. */
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { EMFILE, type Libc, MSG_NOSIGNAL } from '../../adapters/linux/libc.ts'
-import { EpollSocket } from '../../adapters/linux/socket.ts'
+import { EMFILE, type Libc } from '../../adapters/linux/libc.ts'
 import { epoll, libc } from './epoll.ts'
 import {
   accept,
@@ -17,8 +16,6 @@ import {
   withPair,
   withRoad,
 } from './pairs.ts'
-
-const MSG_OOB = 1
 
 const descriptors = () => readdirSync('/proc/self/fd').length
 
@@ -139,21 +136,6 @@ describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
     // What is kept empty for use again is bounded, and has been made before.
     expect(descriptors()).toBeLessThanOrEqual(before + 2)
   })
-
-  it('is not stalled by urgent data', () =>
-    withPair(runtime, 4, async ({ client, server }) => {
-      const { descriptor } = client as EpollSocket
-      const received = receive(server, 3000)
-      for (let at = 0; at < 3000; at += 100) {
-        await client.write(fill(new Uint8Array(100), at))
-        expect(real.send(descriptor, Uint8Array.of(0xff), 1, MSG_OOB | MSG_NOSIGNAL)).toBe(1)
-        await withPair(runtime, 4, (other) => turns(other, 1))
-      }
-      // The urgent bytes are beside the stream.
-      expect(await received).toBe(3000)
-      client.end()
-      expect((await server.next()).done).toBe(true)
-    }))
 
   it('tells the reader of a reset that a write met first', () =>
     withPair(runtime, 4, async ({ client, server }) => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { EPOLLOUT, type Libc, SO_RCVLOWAT, SOL_SOCKET } from '../../adapters/linux/libc.ts'
 import type { EpollSocket } from '../../adapters/linux/socket.ts'
-import { epoll, libc } from './epoll.ts'
+import { epoll, libc, urgent } from './epoll.ts'
 import { clog, failure, fill, receive, type Road, send, settles, withRoad } from './pairs.ts'
 
 /** Enough that more is expected, and not a multiple of any size of ours. */
@@ -63,6 +63,20 @@ describe.skipIf(libc === null)('the epoll engine, where much comes', async () =>
       const { moved } = await gathering(road)
       road.sender.end()
       expect(await moved).toBe(0)
+    })
+  })
+
+  it('is told of urgent data while it waits for more, and goes on behind it', async () => {
+    await withRoad(runtime, 4, async (road) => {
+      const { sender, source, sink, receiver } = road
+      const { moved } = await gathering(road)
+      await sender.write(fill(new Uint8Array(1000), 0))
+      expect(urgent(sender)).toBe(true)
+      await sender.write(fill(new Uint8Array(LONG), 1000))
+      const received = receive(receiver, 1000 + LONG)
+      for (let count = await moved; count < 1000 + LONG;) count += await source.relay!(sink, ALL, () => {})
+      expect(await received).toBe(1000 + LONG)
+      expect(gathered.at(-1)).toBe(1)
     })
   })
 
