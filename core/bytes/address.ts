@@ -192,6 +192,12 @@ export function canonical(text: string): string {
   return address.family === 4 && !text.includes(':') ? text : formatAddress(address)
 }
 
+/** The same address on no link in particular: a zone means nothing to another machine (RFC 4007 11.2). */
+export function withoutZone(text: string): string {
+  const percent = text.indexOf('%')
+  return percent < 0 ? text : text.slice(0, percent)
+}
+
 /** Of an address as text; `null` when it is none. */
 export function family(text: string): Family | null {
   return parseAddress(text)?.family ?? null

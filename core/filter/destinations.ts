@@ -72,14 +72,19 @@ export class Destinations {
     this.refresh(locals)
   }
 
-  /** The interfaces have other addresses now. */
-  refresh(locals: readonly string[]): void {
+  /** The interfaces have these addresses now. @returns those that have come and those that are gone, canonical, without zones. */
+  refresh(locals: readonly string[]): ReadonlySet<string> {
+    const before = this.#locals
     const set = new Set<string>()
     for (const text of locals) {
       const address = parseAddress(text)
       if (address !== null) set.add(key(address))
     }
     this.#locals = set
+    const changed = new Set<string>()
+    for (const one of set) if (!before.has(one)) changed.add(one)
+    for (const one of before) if (!set.has(one)) changed.add(one)
+    return changed
   }
 
   /** Translators to IPv4 (NAT64) have these prefixes, beside those that everyone knows. */

@@ -82,6 +82,11 @@ export class Deadlines {
     for (const listener of this.#listeners) listener()
   }
 
+  /** Look at all of them; the one looked at may be removed. */
+  each(look: (timed: Timed) => void): void {
+    for (let slot = this.#all.length - 1; slot >= 0; slot--) look(this.#all[slot]!)
+  }
+
   get size(): number {
     return this.#all.length
   }

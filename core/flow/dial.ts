@@ -50,10 +50,10 @@ export class Dialler {
     this.#sources6 = new Sources(outgoing, outgoing.bind6, 6)
   }
 
-  /** The interfaces of this machine have other addresses now. */
-  refresh(locals: readonly string[]): void {
-    this.destinations.refresh(locals)
+  /** The interfaces of this machine have these addresses now. @returns those that have come and those that are gone. */
+  refresh(locals: readonly string[]): ReadonlySet<string> {
     this.translation?.refresh(locals)
+    return this.destinations.refresh(locals)
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Connections to origins: made, kept while they may be of use, and given to one exchange at a time. */
 
+import { withoutZone } from '../bytes/address.ts'
 import { HttpParser } from '../http/parser.ts'
 import type { Endpoint, Socket } from '../runtime.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
@@ -295,6 +296,21 @@ export class Origins {
 
   /** Close what is kept, and keep nothing from now on. */
   close(): void {
+  /**
+   * These addresses (canonical, without zones) have come to this machine or are gone from it: what waits at one of them gets
+   * no answer any more, or leads to this machine itself. One that was never an interface's (outgoing.spoof) is not among them.
+   */
+  moved(addresses: ReadonlySet<string>): void {
+    const { destinations } = this.#dialler
+    this.#deadlines.each((timed) => {
+      if (!(timed instanceof OriginConnection) || !(timed.kept || timed.bound)) return
+      const { local, peer } = timed.socket
+      const from = withoutZone(local.address)
+      const to = destinations.meanings(withoutZone(peer.address))
+      if (addresses.has(from) || to.some((one) => addresses.has(one))) this.discard(timed)
+    })
+  }
+
     this.#closed = true
     for (const origin of [...this.#byKey.values()]) {
       for (const connection of [...origin.kept]) this.discard(connection)

@@ -1,6 +1,6 @@
 /** What connections to origins are told is tried at start, on this machine: not every engine can, nor may every user. */
 
-import { canonical } from '../bytes/address.ts'
+import { canonical, withoutZone } from '../bytes/address.ts'
 import type { OutgoingSettings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import { toldOptions } from '../flow/sources.ts'
@@ -67,10 +67,10 @@ async function somewhere(runtime: Runtime): Promise<Listener | null> {
 
 /** The addresses of the pools that this machine does not have now; it may have them later. */
 export function strangers({ bind4, bind6 }: OutgoingSettings, locals: readonly string[]): string[] {
-  const own = new Set(locals.map(withoutZone))
-  return [...bind4, ...bind6].filter((address) => !own.has(withoutZone(address)))
+  const own = new Set(locals.map(bare))
+  return [...bind4, ...bind6].filter((address) => !own.has(bare(address)))
 }
 
-function withoutZone(address: string): string {
-  return canonical(address.split('%', 1)[0])
+function bare(address: string): string {
+  return canonical(withoutZone(address))
 }

@@ -142,7 +142,8 @@ export class Proxy {
     this.epoch = this.clock.date() - this.clock.now()
     if (this.deadlines.now < this.#localsDue) return
     this.#localsDue = this.deadlines.now + LOCALS_CHECK
-    this.dialler.refresh(this.runtime.addresses())
+    const moved = this.dialler.refresh(this.runtime.addresses())
+    if (moved.size > 0) this.origins.moved(moved)
   }
 }
 
