@@ -295,7 +295,7 @@ export class Client implements Timed, Connected {
         return
       case 'tunnel':
         this.giveUp(new Failure('tunnel-idle'))
-        this.socket.close()
+        this.#cut()
         return
       case 'decide':
       case 'connect':
@@ -396,15 +396,26 @@ export class Client implements Timed, Connected {
     this.proxy.origins.bind(connection)
   }
 
+  get #underWay(): boolean {
+    return this.race !== null || this.connection !== null || this.waits === 'decide'
+  }
+
+  /** Close in the midst of an exchange: an end in order would make a whole stream, or answer, of half a one. */
+  #cut(): void {
+    if (this.tunnel?.ended) this.socket.close()
+    else this.socket.abort()
+  }
+
   /** All of it, at once. Safe to call twice. */
-  close(): void {
+  close(why: FailureCode = 'client-left'): void {
     if (this.slot === -1) return
     this.count()
     this.listener.dismiss(this)
     this.proxy.deadlines.remove(this)
     // One that is in the middle of an exchange must not think that it may try again.
-    if (this.race !== null || this.connection !== null || this.waits === 'decide') {
-      this.giveUp(new Failure('client-left'))
+    if (this.#underWay) {
+      this.giveUp(new Failure(why))
+      this.#cut()
     }
     this.release(false)
     this.leave()
