@@ -29,6 +29,8 @@ export interface TunnelTotals {
   /** Bytes from the client, and from the origin. */
   up: number
   down: number
+  /** The origin has ended, and the client has been told. */
+  ended: boolean
 }
 
 /**
@@ -72,6 +74,7 @@ export async function tunnel(
         progress(false)
       }
       to.end()
+      if (!up) totals.ended = true
       progress(true)
     } catch (error) {
       if (!(error instanceof SystemFailure)) throw error

@@ -105,7 +105,7 @@ async function carry(
   const { proxy, record, messages } = client
   const { tunnel_timeout } = proxy.settings.outgoing
   client.wait('tunnel', tunnel_timeout)
-  const totals = { up: 0, down: 0 }
+  const totals = { up: 0, down: 0, ended: false }
   client.tunnel = totals
   connection.tunnel = totals
   proxy.statistics.tunnel(status)

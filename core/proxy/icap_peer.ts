@@ -1,6 +1,6 @@
 /** The connection of an ICAP client, another proxy that asks us: what belongs to it, and its one deadline. */
 
-import { Failure } from '../failure.ts'
+import { Failure, type FailureCode } from '../failure.ts'
 import type { Timed } from '../flow/deadlines.ts'
 import { machineWords } from '../flow/machine_words.ts'
 import { Outbox } from '../flow/outbox.ts'
@@ -259,12 +259,12 @@ export class IcapPeer implements Timed, Connected {
     return true
   }
 
-  close(): void {
+  close(why: FailureCode = 'client-left'): void {
     if (this.slot === -1) return
     this.count()
     this.listener.dismiss(this)
     this.proxy.deadlines.remove(this)
-    if (this.waits === 'decide' || this.waits === 'origin') this.giveUp(new Failure('client-left'))
+    if (this.waits === 'decide' || this.waits === 'origin') this.giveUp(new Failure(why))
     this.outbox.discard()
     this.socket.close()
     this.petition?.release()

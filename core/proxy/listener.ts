@@ -3,6 +3,7 @@
 import type { ListenerSettings } from '../config/settings.ts'
 import { HEAD_LIMITS, type HeadLimits } from '../http/parse_head.ts'
 import type { Chain } from './chain.ts'
+import type { FailureCode } from '../failure.ts'
 import type { TunnelTotals } from '../flow/tunnel.ts'
 import { type Network, parseNetwork } from '../bytes/address.ts'
 import type { Arrival, Newcomer } from './arrival.ts'
@@ -23,8 +24,8 @@ export interface Connected {
   count(): void
   /** The service is stopping: an idle connection goes at once, a busy one after its exchange. */
   drain(): void
-  /** All of it, at once. Safe to call twice. */
-  close(): void
+  /** All of it, at once: an exchange under way ends by `why` (`client-left`). Safe to call twice. */
+  close(why?: FailureCode): void
 }
 
 /** The address of who made it; empty on a unix-domain socket. */

@@ -162,14 +162,17 @@ export function resultCode(record: ExchangeRecord): string {
   if (request === null || decision === 'respond') return 'NONE_NONE'
   if (failure === '') return record.origin === null ? 'NONE_NONE' : 'TCP_MISS'
   const { who, when } = FAILURES[failure]
-  if (who === 'proxy' && failure !== 'loop') return POLICY.has(failure) ? 'TCP_DENIED' : 'NONE_NONE'
+  if (who === 'proxy' && !ON_THE_WAY.has(failure)) return POLICY.has(failure) ? 'TCP_DENIED' : 'NONE_NONE'
   if (who === 'client' && when !== 'exchange') return 'NONE_NONE'
-  const suffix = failure === 'client-left' ? 1 : failure === 'body-timeout' ? 2 : 0
+  const suffix = failure === 'client-left' || failure === 'stopped' ? 1 : failure === 'body-timeout' ? 2 : 0
   return request.isMethod('CONNECT') ? NONE[suffix] : MISS[suffix]
 }
 
 const NONE = ['NONE_NONE', 'NONE_NONE_ABORTED', 'NONE_NONE_TIMEDOUT']
 const MISS = ['TCP_MISS', 'TCP_MISS_ABORTED', 'TCP_MISS_TIMEDOUT']
+
+/** Failures of the proxy that say nothing of whether it asked the origin. */
+const ON_THE_WAY: ReadonlySet<FailureCode> = new Set<FailureCode>(['loop', 'stopped'])
 
 /** Failures that are refusals. The others of the proxy are its own trouble. */
 const POLICY: ReadonlySet<FailureCode> = new Set<FailureCode>([

@@ -161,7 +161,7 @@ export class Server {
     this.stop()
     this.#undo()
     for (const context of this.#contexts.values()) {
-      for (const client of context.clients) client.close()
+      for (const client of context.clients) client.close('stopped')
     }
     this.#filters?.close()
     this.#proxy?.close()

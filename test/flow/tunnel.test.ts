@@ -16,7 +16,7 @@ interface Rests {
 
 class Lab {
   readonly machine = new Machine()
-  readonly totals: TunnelTotals = { up: 0, down: 0 }
+  readonly totals: TunnelTotals = { up: 0, down: 0, ended: false }
   /** What `progress` was told. */
   readonly progress: boolean[] = []
   client!: Peer
@@ -63,7 +63,7 @@ for (const pulled of [false, true]) {
     await lab.client.end()
     await lab.origin.end()
     expect([lab.client.state, lab.origin.state, lab.broken, lab.closed]).toEqual(['ended', 'ended', '', true])
-    expect(lab.totals).toEqual({ up: 10, down: 5 })
+    expect(lab.totals).toEqual({ up: 10, down: 5, ended: true })
   })
 
   const sides = [['client', 'origin'], ['origin', 'client']] as const
@@ -106,7 +106,7 @@ test('what was here already comes first', async () => {
   await lab.client.send('then')
   await lab.origin.send('after')
   expect([lab.origin.text, lab.client.text]).toEqual(['first then', 'before after'])
-  expect(lab.totals).toEqual({ up: 10, down: 12 })
+  expect(lab.totals).toEqual({ up: 10, down: 12, ended: false })
 })
 
 test.each([1, 3, 65_536])('nothing is lost or changed in pieces of %d', async (piece) => {
@@ -226,7 +226,7 @@ test.each([
   const source = new Source(sizes)
   const other = new Source([])
   const end = ({ socket }: Source) => ({ socket, rest: NOTHING, pull: null })
-  const totals = { up: 0, down: 0 }
+  const totals = { up: 0, down: 0, ended: false }
   expect(await tunnel(end(source), end(other), totals, () => {})).toBe('')
   expect(source.asked).toEqual(asked)
   expect(totals.up).toBe(sizes.reduce((sum, size) => sum + size, 0))

@@ -369,6 +369,7 @@ describe('resultCode()', () => {
     ['TCP_MISS', { request, origin, failure: 'origin-left' }],
     ['TCP_MISS', { request, failure: 'loop' }],
     ['TCP_MISS_ABORTED', { request, origin, failure: 'client-left' }],
+    ['TCP_MISS_ABORTED', { request, origin, failure: 'stopped' }],
     ['TCP_MISS_TIMEDOUT', { request, origin, failure: 'body-timeout' }],
     ['TCP_MISS', { request, origin, failure: 'bad-body' }],
     ['NONE_NONE_ABORTED', { request: connect('a:1'), origin, failure: 'client-left' }],

@@ -276,7 +276,7 @@ test.each([
   expect(service.stopped).toBe(true)
   await service.close()
   await settle()
-  expect([busy.state, origin.state].includes('open')).toBe(false)
+  expect([busy.state, origin.state]).toEqual(['reset', 'reset'])
   expect(service.lines).toEqual([
     expect.stringContaining('TCP_MISS/200'),
     expect.stringContaining('TCP_MISS_ABORTED/000'),

@@ -306,8 +306,7 @@ test('tunnel: nothing either way for too long, and it is closed', async () => {
   }
   expect([client.state, origin.state]).toEqual(['open', 'open'])
   await world.pass(100_000 + SLACK)
-  expect(client.state).not.toBe('open')
-  expect(origin.state).not.toBe('open')
+  expect([client.state, origin.state]).toEqual(['reset', 'reset'])
   expect(world.seen).toMatchObject([{ status: 200, failure: 'tunnel-idle', result: 'TCP_TUNNEL' }])
   expect(await world.leftovers()).toEqual([])
 })
@@ -323,7 +322,18 @@ test('tunnel: half-closed, it is closed after a shorter time', async () => {
   expect(await client.news()).toMatch(/\r\n\r\nx$/)
   expect(client.state).toBe('open')
   await world.pass(2 * SLACK)
-  expect(client.state).not.toBe('open')
+  expect(client.state).toBe('reset')
+  expect(await world.leftovers()).toEqual([])
+})
+
+test('tunnel: whoever was told that the origin has ended hears of no reset after that', async () => {
+  const world = await World.open(...LIMITS, 'outgoing.connect_ports=[80]')
+  const [client, origin] = await world.asked('CONNECT origin.test:80 HTTP/1.1\r\nHost: origin.test:80\r\n\r\n')
+  await origin.end()
+  await world.pass(60_000 + SLACK)
+  expect(world.seen).toMatchObject([{ failure: 'tunnel-idle' }])
+  // It would throw.
+  await client.send('x')
   expect(await world.leftovers()).toEqual([])
 })
 
