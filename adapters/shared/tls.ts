@@ -121,6 +121,7 @@ function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secure
       secure.removeAllListeners('error').removeAllListeners('close')
       resolve(new SecureSocket(secure, wire))
     })
+    wire.begin()
   })
 }
 

@@ -1,5 +1,6 @@
 /** A socket of ours as the stream that node:tls wants under it. */
 import { Buffer } from 'node:buffer'
+import process from 'node:process'
 import { Duplex } from 'node:stream'
 import type { Socket, SystemFailure } from '../../core/runtime.ts'
 import { systemFailure } from './failure.ts'
@@ -26,17 +27,30 @@ export class Wire extends Duplex {
   private pulling = false
   /** Above it more is wanted; but nobody reads there. */
   private wanted = false
-  private held = false
+  private held = true
+  /** What had been read before. */
+  private first: Buffer | null
   /** Where it is in the stream of records: bytes seen of a header, bytes of the record still to come; kind and size of it. */
   private seen = 0
   private left = 0
   private kind = 0
   private size = 0
 
+  /** Nothing is read before {@link begin}. `first` is lent. */
   constructor(socket: Socket, first?: Uint8Array) {
     super({ allowHalfOpen: true, readableHighWaterMark: WAITING, writableHighWaterMark: WAITING })
     this.socket = socket
-    if (first !== undefined && first.length > 0) this.took(first)
+    this.first = first === undefined || first.length === 0 ? null : Buffer.from(first)
+  }
+
+  /** To be called once TLS is above it: what came before its first tick, and is refused, Deno's does not outlive. */
+  begin(): void {
+    process.nextTick(() => {
+      const { first } = this
+      this.first = null
+      if (first !== null) this.took(first)
+      this.release()
+    })
   }
 
   /** The last that came may have been an alert, as close_notify is: whether it was only TLS itself can tell. */
@@ -97,7 +111,8 @@ export class Wire extends Duplex {
         const pulled = await this.socket.next()
         if (pulled.done === true) break
         this.wanted = false
-        if (this.took(pulled.value)) this.wanted = true
+        // The bytes are lent, and streams keep what they are given.
+        if (this.took(Buffer.from(pulled.value))) this.wanted = true
         if (this.held || !this.wanted) return
       }
     } catch (error) {
@@ -114,10 +129,10 @@ export class Wire extends Duplex {
     done(this.failure)
   }
 
-  /** The bytes are lent, and streams keep what they are given. @returns false when no more are wanted. */
-  private took(bytes: Uint8Array): boolean {
+  /** @returns false when no more are wanted. */
+  private took(bytes: Buffer): boolean {
     this.follow(bytes)
-    return this.push(Buffer.from(bytes))
+    return this.push(bytes)
   }
 
   private follow(bytes: Uint8Array): void {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterAll, expect, it } from 'vitest'
 import { type Runtime, SystemFailure, type TlsClient, type TlsServer, type TlsSocket } from '../../core/runtime.ts'
 import { Authority, read } from './certificates.ts'
-import { checker, fill, receive, send, type Skips, withPair } from './pairs.ts'
+import { CURL } from '../tls/captures.ts'
+import { alpn, bytesOf, message, record } from '../tls/hello.ts'
+import { checker, fill, receive, send, type Skips, turns, withPair } from './pairs.ts'
 
 const LARGE = 10_000_000
 
@@ -277,6 +279,34 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
         await failure(asked)
       })
     }
+  })
+
+  check('outlives every hello', async () => {
+    const of = (version: number, extensions: string) => bytesOf(record(message({ version, extensions })))
+    const behind = (...bytes: readonly number[]) => Uint8Array.of(...CURL, ...bytes)
+    const spoilt = CURL.with(46, 0xff)
+    const cases = {
+      'of TLS 1.1': of(0x0302, ''),
+      'for another protocol': of(0x0303, alpn('h2')),
+      'spoilt': spoilt,
+      'and garbage behind it': behind(...fill(new Uint8Array(30), 0)),
+      'and an alert behind it': behind(0x15, 3, 3, 0, 2, 2, 0x28),
+      'and another behind it': behind(...CURL),
+      'and its end behind it': CURL,
+    }
+    for (const [name, bytes] of Object.entries(cases)) {
+      for (const read of [true, false]) {
+        await withPair(runtime, 4, async ({ client, server }) => {
+          await client.write(bytes)
+          client.end()
+          const first = read ? (await server.next()).value! : undefined
+          const { code } = await failure(plainServer().accept(server, first))
+          expect(['tls', 'reset'], name).toContain(code)
+        })
+        await withPair(runtime, 4, (pair) => turns(pair, 5))
+      }
+    }
+    await shake(plainServer(), plainClient(), 'a.test', () => {})
   })
 
   check('says what is wrong with files', () => {
