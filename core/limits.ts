@@ -55,6 +55,10 @@ export const RESOLUTION_DELAY = 50
 export const ATTEMPT_DELAY = 250
 /** Addresses of one name tried for one request. */
 export const ATTEMPTS = 12
+/** The longest outgoing.user_timeout, milliseconds: the kernel takes 2^31 - 1 of them, and what is more is no time to it. */
+export const USER_TIMEOUT = 24 * 24 * 3_600_000
+/** The longest outgoing.keep_alive, milliseconds: the kernel takes 32767 s (MAX_TCP_KEEPIDLE). */
+export const KEEP_ALIVE = 9 * 3_600_000
 /** How often the resolver is asked for the prefix of NAT64, milliseconds: it asks the name servers by the time of their answer. */
 export const NAT64_CHECK = 10_000
 /** How often this machine's own addresses are looked up, milliseconds: interfaces come and go, and asking takes 0.1 ms. */

@@ -8,9 +8,13 @@
 import * as z from 'zod'
 import {
   canonical,
+  contains,
   family,
   formatEndpoint,
   formatNetwork,
+  type HostPort,
+  type Network,
+  parseAddress,
   parseEndpoint,
   parseNetwork,
   parsePort,
@@ -112,16 +116,17 @@ function formatUnits(value: number, units: ReadonlyArray<readonly [string, numbe
   return unit === undefined ? null : `${value / unit[1]}${unit[0]}`
 }
 
-/** Milliseconds. `zero` says what 0 means, where it means something; elsewhere 0 is refused. */
-export function time(zero: string | null = null) {
+/** Milliseconds. `zero` says what 0 means, where it means something; elsewhere 0 is refused. `most`: what the kernel takes. */
+export function time(zero: string | null = null, most = LONGEST) {
   const form = zero === null ? 'a time' : `a time or 0 (${zero})`
+  const longest = most === LONGEST ? 'a year' : `${formatUnits(most, TIME_UNITS)}, the longest time the kernel takes`
   const error = wrong(form, '"250ms", "5s", "2m", "1h" or "1d"')
   const zeros = zero === null ? 'must be longer than 0' : ''
   const type = z.codec(z.union([z.string().regex(TIME, { error }), z.literal(0)], { error }), z.number(), {
     decode(text, context) {
       const ms = text === 0 ? 0 : parseUnits(text, TIME_UNITS)
-      if (ms > LONGEST) {
-        context.issues.push({ code: 'custom', input: text, message: `${show(text)} is more than a year` })
+      if (ms > most) {
+        context.issues.push({ code: 'custom', input: text, message: `${show(text)} is more than ${longest}` })
       }
       if (ms === 0 && zeros !== '') context.issues.push({ code: 'custom', input: text, message: zeros })
       return ms
@@ -201,13 +206,44 @@ export function path(words: readonly string[], optional = false) {
   } as const satisfies Kind
 }
 
+const LINK_LOCAL = parseNetwork('fe80::/10') as Network
+
+/** What keeps an address, with a port or without, from being used as it is written; `null`: nothing, or it is none. */
+function linkTrouble(text: string): string | null {
+  const address = parseAddress(splitHostPort(text, 0)?.host ?? text)
+  if (address === null) return null
+  // The zone may be the number of an interface, and that may begin with 25.
+  if (/^25.*[^0-9]/.test(address.zone)) {
+    return `${show(text)} has %25, which stands for % in URLs alone; write ${show(text.replace('%25', '%'))}`
+  }
+  if (address.zone !== '' || !contains(LINK_LOCAL, address)) return null
+  return `${show(text)} is on a link, and on which it does not say; write "fe80::1%eth0"`
+}
+
+/** Unless the address in it cannot be used as it is written. */
+function usable(text: string | null): string | null {
+  return text === null || linkTrouble(text) === null ? text : null
+}
+
+/** An IPv6 address without brackets whose last group may have been meant for a port: `::1` and 80 of `::1:80`. */
+function meantPort(text: string): HostPort | null {
+  const colon = text.lastIndexOf(':')
+  const host = text.slice(0, Math.max(colon, 0))
+  const port = parsePort(text.slice(colon + 1))
+  return port > 0 && family(host) === 6 ? { host, port } : null
+}
+
 function isListening(text: string): string | null {
   const endpoint = parseEndpoint(text)
-  return endpoint === null ? null : formatEndpoint(endpoint)
+  return endpoint === null ? null : usable(formatEndpoint(endpoint))
 }
 
 function listeningHint(text: string): string | null {
+  const trouble = linkTrouble(text)
+  if (trouble !== null) return trouble
   const said = `${show(text)} is not an address and a port; write `
+  const meant = meantPort(text)
+  if (meant !== null) return `${said}"[${meant.host}]:${meant.port}"`
   if (parsePort(text) >= 0) {
     return `${said}"127.0.0.1:${text}" for this machine alone, or "0.0.0.0:${text}" for everyone`
   }
@@ -270,9 +306,12 @@ export const endpointsOrOff = {
 export function server(port: number) {
   const decode = (text: string) => {
     const endpoint = parseEndpoint(text, port) ?? (family(text) === 6 ? parseEndpoint(`[${text}]`, port) : null)
-    return endpoint === null || endpoint.family === 'unix' || endpoint.port === 0 ? null : formatEndpoint(endpoint)
+    return endpoint === null || endpoint.family === 'unix' || endpoint.port === 0
+      ? null
+      : usable(formatEndpoint(endpoint))
   }
-  const type = read('an address and a port', `"127.0.0.1:${port}" or "[::1]:${port}"`, z.string(), decode, asIs)
+  const example = `"127.0.0.1:${port}" or "[::1]:${port}"`
+  const type = read('an address and a port', example, z.string(), decode, asIs, linkTrouble)
   return { type, shape: 'text', form: `an address, as "127.0.0.1:${port}"` } as const satisfies Kind
 }
 
@@ -293,7 +332,14 @@ function looksLikeAddress(host: string): boolean {
 
 /** An origin server of an upstream, by address or by name. */
 export const origin = {
-  type: read('a server and its port', '"127.0.0.1:9000" or "app.internal:9000"', z.string(), isOrigin, asIs),
+  type: read(
+    'a server and its port',
+    '"127.0.0.1:9000" or "app.internal:9000"',
+    z.string(),
+    (text) => usable(isOrigin(text)),
+    asIs,
+    linkTrouble,
+  ),
   shape: 'text',
   form: 'a server and its port, as "127.0.0.1:9000"',
 } as const satisfies Kind
@@ -340,8 +386,9 @@ function asAddress(text: string): string | null {
 export function locals(version: 4 | 6 | 0) {
   const one = version === 0 ? 'an IP address' : `an IPv${version} address`
   const example = version === 6 ? '"2001:db8::1"' : '"192.0.2.1"'
-  const decode = (text: string) => (version || family(text)) === family(text) ? asAddress(text) : null
-  const address = read(one, example, z.string(), decode, asIs)
+  const decode = (text: string) => (version || family(text)) === family(text) ? usable(asAddress(text)) : null
+  const hint = (text: string) => version === 4 ? null : linkTrouble(text)
+  const address = read(one, example, z.string(), decode, asIs, hint)
   const form = `${one}, or a list of them`
   const type = z.codec(
     z.union([z.string(), z.array(z.string())], { error: wrong(form, example) }),
@@ -432,6 +479,13 @@ function formatPattern(pattern: AddressPattern): string {
   return `${address}:${pattern.ports === null ? '*' : formatRange(pattern.ports)}`
 }
 
+function patternHint(text: string): string | null {
+  const meant = meantPort(text)
+  const ways = meant === null ? [] : [`"[${meant.host}]:${meant.port}"`]
+  if (family(text) === 6) ways.push(`"[${text}]:*"`)
+  return ways.length === 0 ? null : `${show(text)} has no brackets; write it as ${ways.join(', or as ')}`
+}
+
 export const pattern = {
   type: read(
     'an address or a network, a colon and a port',
@@ -439,7 +493,7 @@ export const pattern = {
     z.object({ address: z.string(), ports: RANGE.nullable() }),
     parsePattern,
     formatPattern,
-    (text) => family(text) === 6 ? `${show(text)} has no brackets; write it as "[${text}]:*"` : null,
+    patternHint,
   ),
   shape: 'text',
   form: 'an address and ports, as "127.0.0.1:*" or "*:80"',

@@ -4,7 +4,7 @@
  */
 
 import * as z from 'zod'
-import { HEAD_SIZE, WORKERS } from '../limits.ts'
+import { HEAD_SIZE, KEEP_ALIVE, USER_TIMEOUT, WORKERS } from '../limits.ts'
 import * as kind from './kinds.ts'
 import { filter, helper, icap, list, rule } from './filter_schema.ts'
 import * as tls from './tls_kinds.ts'
@@ -31,8 +31,8 @@ const listener = z.strictObject({
   address: required(
     kind.endpoints,
     'Where to listen. Port 0 lets the system choose. The listener called http has 127.0.0.1:3128 and [::1]:3128 for a ' +
-      'default: this machine alone, on the port Squid has made usual. A unix socket cannot be shared: it is served by the ' +
-      'first worker alone.',
+      'default, or what this machine has of these: for it alone, on the port Squid has made usual. A unix socket cannot be ' +
+      'shared: it is served by the first worker alone.',
   ),
   capture: option(
     kind.choice('none', 'tproxy', 'redirect', 'inherited'),
@@ -281,16 +281,16 @@ const outgoing = z.strictObject({
     'The byte of service of packets to origins: four times the DSCP (needs the epoll engine). 0: the system’s.',
   ),
   keep_alive: option(
-    kind.time('off'),
+    kind.time('off', KEEP_ALIVE),
     0,
-    'How long a connection to an origin is silent until TCP asks whether the other end is there. Off, because idle_timeout ' +
-      'and tunnel_timeout end what is silent; of use where a firewall forgets silent tunnels sooner.',
+    'How long a connection to an origin is silent until TCP asks whether the other end is there, at most 9h. Off, because ' +
+      'idle_timeout and tunnel_timeout end what is silent; of use where a firewall forgets silent tunnels sooner.',
   ),
   user_timeout: option(
-    kind.time('the system’s'),
+    kind.time('the system’s', USER_TIMEOUT),
     0,
-    'How long what was sent to an origin may stay unacknowledged until the connection is given up (RFC 5482, needs the ' +
-      'epoll engine). Linux waits a quarter of an hour; the other time limits mostly end it sooner.',
+    'How long what was sent to an origin may stay unacknowledged until the connection is given up, at most 24d (RFC 5482, ' +
+      'needs the epoll engine). Linux waits a quarter of an hour; the other time limits mostly end it sooner.',
   ),
   connect_timeout: option(
     kind.time(),

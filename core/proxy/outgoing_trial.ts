@@ -4,7 +4,7 @@ import { canonical, withoutZone } from '../bytes/address.ts'
 import type { OutgoingSettings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
 import { toldOptions } from '../flow/sources.ts'
-import type { Endpoint, Listener, Runtime } from '../runtime.ts'
+import type { ConnectOptions, Endpoint, Listener, Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 import { StartFailure } from './start_failure.ts'
 
@@ -14,44 +14,72 @@ const LOOPBACK: readonly Endpoint[] = [
   { family: 6, address: '::1', port: 0 },
 ]
 
-/** Connect to this machine with each option that is set. @throws StartFailure that names the one that does not work. */
-export async function tryOutgoing(runtime: Runtime, outgoing: OutgoingSettings): Promise<void> {
+/** An address that this machine does not have, and what asks for it. */
+export interface Stranger {
+  readonly option: string
+  readonly address: string
+}
+
+/**
+ * Connect to this machine with each option that is set. `untried` is told why none could be tried, if so.
+ * @throws StartFailure that names the option that does not work.
+ */
+export async function tryOutgoing(
+  runtime: Runtime,
+  outgoing: OutgoingSettings,
+  untried: (why: string) => void,
+): Promise<void> {
   if (toldOptions(outgoing) === undefined) return
   const listener = await somewhere(runtime)
-  if (listener === null) return
+  if (listener === null) {
+    untried('this machine has no address of its own')
+    return
+  }
   try {
     for (const name of TOLD) {
-      if (outgoing[name] > 0) await tryOne(runtime, listener.at, name, outgoing)
+      if (outgoing[name] === 0) continue
+      const failure = await failureOf(runtime, listener.at, toldOptions({ ...NONE, [name]: outgoing[name] }))
+      if (failure === null) continue
+      if (failure.code !== 'unsupported') {
+        // Where it fails without the option as well, that says nothing about the option, nor would the others.
+        const anyway = await failureOf(runtime, listener.at)
+        if (anyway !== null) {
+          untried(`this machine does not connect to itself (${anyway.message})`)
+          return
+        }
+      }
+      throw doesNotWork(runtime, name, failure)
     }
   } finally {
     listener.close()
   }
 }
 
-async function tryOne(
-  runtime: Runtime,
-  to: Endpoint,
-  name: typeof TOLD[number],
-  outgoing: OutgoingSettings,
-): Promise<void> {
-  const none = { mark: 0, tos: 0, keep_alive: 0, user_timeout: 0 }
+const NONE = { mark: 0, tos: 0, keep_alive: 0, user_timeout: 0 }
+
+async function failureOf(runtime: Runtime, to: Endpoint, options?: ConnectOptions): Promise<SystemFailure | null> {
   try {
-    const socket = await runtime.connect(to, toldOptions({ ...none, [name]: outgoing[name] })).socket
-    socket.close()
+    ;(await runtime.connect(to, options).socket).close()
+    return null
   } catch (error) {
     if (!(error instanceof SystemFailure)) throw error
-    if (error.code === 'unsupported') {
-      const words =
-        `outgoing.${name}: the sockets of ${runtime.name} cannot; set service.engine = "epoll", or leave it out`
-      throw new StartFailure(EXIT.unavailable, words)
-    }
-    if (error.code === 'denied') {
-      const words = `outgoing.${name}: permission denied; grant CAP_NET_ADMIN, or leave it out`
-      throw new StartFailure(EXIT.no_permission, words)
-    }
-    // This machine has something against connections to itself, which says nothing about the option.
+    return error
   }
 }
+
+function doesNotWork(runtime: Runtime, name: typeof TOLD[number], { code, message }: SystemFailure): StartFailure {
+  const option = `outgoing.${name}`
+  if (code === 'unsupported') {
+    const words = `${option}: the sockets of ${runtime.name} cannot; set service.engine = "epoll", or leave it out`
+    return new StartFailure(EXIT.unavailable, words)
+  }
+  if (code === 'denied') {
+    const words = `${option}: permission denied; grant CAP_NET_ADMIN, or leave it out`
+    return new StartFailure(EXIT.no_permission, words)
+  }
+}
+  const words = `${option}: a connection that is told of it fails (${message}); set another, or leave it out`
+  return new StartFailure(EXIT.unavailable, words)
 
 /** A place of our own to connect to; `null` where there is none. */
 async function somewhere(runtime: Runtime): Promise<Listener | null> {

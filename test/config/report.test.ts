@@ -14,7 +14,10 @@ function read(text: string, environment: Record<string, string> = {}, sets: read
 }
 
 /** Options -> arbitrary values as a person would write them. Every kind of value is in it. */
-const time = fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.constantFrom('ms', 's', 'm', 'h')).map((of) => of.join(''))
+const timeIn = (...units: string[]) =>
+  fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.constantFrom(...units)).map((of) => of.join(''))
+const time = timeIn('ms', 's', 'm', 'h')
+const shortTime = timeIn('ms', 's')
 const port = fc.integer({ min: 1, max: 32_000 })
 const range = fc.tuple(port, fc.integer({ min: 0, max: 32_000 })).map(([first, more]) => `${first}-${first + more}`)
 const four = fc.ipV4()
@@ -29,7 +32,7 @@ const VALUES: Record<string, fc.Arbitrary<unknown>> = {
   'outgoing.bind4': fc.oneof(four, fc.constant(''), fc.array(four)),
   'outgoing.bind6': fc.oneof(six, fc.constant(''), fc.array(six)),
   'outgoing.mark': fc.integer({ min: 0, max: 0xffff_ffff }),
-  'outgoing.keep_alive': fc.oneof(time, fc.constant(0)),
+  'outgoing.keep_alive': fc.oneof(shortTime, fc.constant(0)),
   'outgoing.connect_timeout': time,
   'outgoing.idle_total': fc.integer({ min: 0, max: 1_000_000 }),
   'outgoing.connect_ports': fc.array(fc.oneof(port, range)),

@@ -7,8 +7,10 @@ import { type ConnectOptions, type Endpoint, SystemFailure, type SystemFailureCo
 import { Machine } from '../memory/machine.ts'
 import { settingsOf } from './world.ts'
 
-/** A machine on which connects with any of these fail so. */
-function machine(fails: Partial<Record<keyof ConnectOptions, SystemFailureCode>>): Machine & { places: Endpoint[] } {
+/** A machine on which connects with any of these fail so; `any`: with all of them and without. */
+function machine(
+  fails: Partial<Record<keyof ConnectOptions | 'any', SystemFailureCode>>,
+): Machine & { places: Endpoint[] } {
   const made = Object.assign(new Machine(), { places: [] as Endpoint[] })
   const { network } = made
   const listen = network.listen.bind(network)
@@ -20,7 +22,7 @@ function machine(fails: Partial<Record<keyof ConnectOptions, SystemFailureCode>>
   const connect = network.connect.bind(network)
   network.connect = (to, options = {}) => {
     for (const [name, code] of Object.entries(fails)) {
-      if (!(name in options)) continue
+      if (name !== 'any' && !(name in options)) continue
       return { socket: Promise.reject(new SystemFailure(code, 'so')), cancel() {} }
     }
     return connect(to, options)
@@ -51,16 +53,34 @@ const CASES: readonly [sets: string[], fails: Parameters<typeof machine>[0], exi
     EXIT.unavailable,
     'outgoing.user_timeout: the sockets of memory cannot; set service.engine = "epoll", or leave it out',
   ],
-  [ALL, { keepAlive: 'unreachable' }, 0, ''],
+  [
+    ALL,
+    { userTimeout: 'other' },
+    EXIT.unavailable,
+    'outgoing.user_timeout: a connection that is told of it fails (other (so)); set another, or leave it out',
+  ],
+  [
+    ALL,
+    { any: 'unsupported' },
+    EXIT.unavailable,
+    'outgoing.mark: the sockets of memory cannot; set service.engine = "epoll", or leave it out',
+  ],
+  // This machine has something against connections to itself.
+  [ALL, { any: 'unreachable' }, 0, ''],
+  [ALL, { any: 'denied' }, 0, ''],
 ]
 test.each(CASES)('%j where %j: exit code %d', async (sets, fails, exit, words) => {
   const where = machine(fails)
-  const failure = await tryOutgoing(where, settingsOf(...sets).outgoing).then(() => null, (error) => error)
+  const untried: string[] = []
+  const told = (words: string) => void untried.push(words)
+  const failure = await tryOutgoing(where, settingsOf(...sets).outgoing, told).then(() => null, (error) => error)
+  const why = fails.any === undefined || exit > 0 ? [] : [`${fails.any} (so)`]
+  expect(untried).toEqual(why.map((words) => `this machine does not connect to itself (${words})`))
   if (exit === 0) expect(failure).toBeNull()
   else expect([failure instanceof StartFailure, failure.exit, failure.message]).toEqual([true, exit, words])
   // Nobody listens there any more.
   expect(where.places.length).toBe(sets.length === 0 ? 0 : 1)
-  for (const at of where.places) await expect(where.connect(at).socket).rejects.toMatchObject({ code: 'refused' })
+  for (const at of where.places) await expect(where.connect(at).socket).rejects.toMatchObject({ code: fails.any ?? 'refused' })
 })
 
 test('addresses of the pools that this machine has not', () => {
