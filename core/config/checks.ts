@@ -76,6 +76,18 @@ function checkUpstreams({ listener, upstream }: Settings): Finding[] {
   return found
 }
 
+/** Log, metrics and cookies tell servers by their address: one that is there twice would be two of the same name. */
+function checkServers({ upstream, parent }: Settings): Finding[] {
+  const groups = [
+    ...upstream.map(({ name, servers }) => ({ option: `upstream.${name}.servers`, servers })),
+    ...parent.map(({ name, servers }) => ({ option: `parent.${name}.servers`, servers })),
+  ]
+  return groups.flatMap(({ option, servers }) => {
+    const again = servers.filter((server, i) => servers.indexOf(server) < i && servers.lastIndexOf(server) === i)
+    return again.map((server) => grave(option, `"${server}" is there more than once; leave one of them`))
+  })
+}
+
 function checkIntroductions({ listener }: Settings): Finding[] {
   return listener.flatMap(({ name, proxy_protocol, proxy_protocol_user }) => {
     if (proxy_protocol_user === 'off' || proxy_protocol === 'require') return []
@@ -193,6 +205,7 @@ export function check(settings: Settings): Finding[] {
     ...checkListeners(settings.listener),
     ...checkAdmin(settings),
     ...checkUpstreams(settings),
+    ...checkServers(settings),
     ...checkModes(settings),
     ...checkCaptures(settings),
     ...checkIntroductions(settings),
