@@ -23,7 +23,7 @@ import type { Client } from './client.ts'
 import { connect, openTunnel } from './connect.ts'
 import type { Chain, Outcome } from './chain.ts'
 import { obey } from './obey.ts'
-import { Petition, type Satisfied } from './petition.ts'
+import { Petition, type Satisfied, urlOf } from './petition.ts'
 import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
 import { destination, waitForServer } from './route.ts'
@@ -41,7 +41,11 @@ export function perform(client: Client, head: Head): Promise<boolean> {
     const target = parseTarget(head, client.target, client.secure)
     if (client.secure) asHttps(target)
     const { destination } = client.arrival
-    if (destination !== null) aim(client, target, destination)
+    if (destination !== null) {
+      aim(client, target, destination)
+      // Nobody wrote what the log would take the host from.
+      if (target.authorityStart === target.authorityEnd) client.record.url = urlOf(head, target)
+    }
     const { users } = client.listener
     if (users !== null && client.answers === null) logIn(client, head, users)
     if (hasVia(head, proxy.name)) throw new Failure('loop')

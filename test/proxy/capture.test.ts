@@ -207,6 +207,8 @@ describe('mode "transparent"', () => {
       expect(await origin.news()).toContain(`GET /a?b HTTP/1.1\r\nHost: ${host}\r\n`)
       await origin.send(OK)
     }
+    const urls = ['198.51.100.1', '198.51.100.1:8080', '[2001:db8::1]'].map((host) => ({ url: `http://${host}/a?` }))
+    expect(await town.lines()).toMatchObject(urls)
   })
 
   test('absolute form, and a kept connection to the address whatever the names', async () => {
