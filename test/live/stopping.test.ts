@@ -108,6 +108,7 @@ test('an open tunnel is cut when the time is over', async () => {
   expect(statusOf(answer)).toBe(200)
   await program.stop('SIGTERM')
   await client.finished()
+  expect(await program.accessLog(1)).toMatchObject([{ failure: 'stopped', result: 'TCP_TUNNEL' }])
 })
 
 describe('what keeps it from starting is one clear line', () => {
