@@ -1,5 +1,6 @@
 /** `{url}` and its like in the addresses and values of rules: what a block page has to be told of the request. */
 
+import { withoutZone } from '../bytes/address.ts'
 import type { Subject } from './subject.ts'
 
 export const PLACEHOLDERS = ['url', 'host', 'path', 'query', 'client', 'user', 'rule'] as const
@@ -65,7 +66,7 @@ function valueOf(place: Placeholder, subject: Subject, rule: string, inUrl: bool
     case 'query':
       return onlyUri(subject.query)
     case 'client':
-      return free(subject.client)
+      return free(withoutZone(subject.client))
     case 'user':
       return free(subject.user)
     case 'rule':

@@ -2,7 +2,7 @@
  * Outgoing heads: what came, copied in runs, without the fields that end here and with those a proxy adds (RFC 9110 7.6).
  */
 
-import { canonical } from '../bytes/address.ts'
+import { canonical, withoutZone } from '../bytes/address.ts'
 import {
   BACKSLASH,
   COMMA,
@@ -305,12 +305,12 @@ function writeForwardedFor(out: ByteWriter, head: Head, client: string): void {
     out.put(head.bytes, start, end)
     out.text(', ')
   }
-  out.text(client)
+  out.text(withoutZone(client))
   out.text('\r\n')
 }
 
-/** RFC 7239 6: an IPv6 address is in brackets and quotes. */
-const node = (address: string): string => address.includes(':') ? `"[${address}]"` : address
+/** RFC 7239 6: an IPv6 address is in brackets and quotes, and has no zone. */
+const node = (address: string): string => address.includes(':') ? `"[${withoutZone(address)}]"` : address
 
 function writeForwarded(out: ByteWriter, head: Head, target: Target, how: RequestForwarding): void {
   out.text(`Forwarded: for=${node(how.client)}`)

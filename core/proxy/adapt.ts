@@ -1,5 +1,6 @@
 /** ICAP services in the chain: requests are shown to them before they go on (REQMOD), responses before they come back (RESPMOD). */
 
+import { withoutZone } from '../bytes/address.ts'
 import { toBase64 } from '../bytes/base64.ts'
 import type { IcapSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
@@ -193,7 +194,7 @@ function undecided(settings: IcapSettings, { detail, whole }: { detail: string; 
 /** What a service may know of who asks (draft-stecher-icap-subid); and what is for proxies alone (RFC 3507 4.4.1). */
 function fieldsOf(client: string, user: string, head: Head): Shown['fields'] {
   const fields: [string, string][] = []
-  if (client !== '') fields.push(['X-Client-IP', client])
+  if (client !== '') fields.push(['X-Client-IP', withoutZone(client)])
   if (user !== '') fields.push(['X-Authenticated-User', toBase64(encoder.encode(`Local://${user}`))])
   const login = head.get(FIELD['proxy-authorization'])
   if (login !== undefined) fields.push(['Proxy-Authorization', login])

@@ -6,6 +6,7 @@
  * anything. In the language asked for, where there is one. HTML and text can be replaced by files: see {@link PageFiles}.
  */
 
+import { withoutZone } from '../bytes/address.ts'
 import { isoSecond } from '../bytes/calendar.ts'
 import type { HttpSettings } from '../config/settings.ts'
 import type { Failure } from '../failure.ts'
@@ -123,7 +124,7 @@ export class Pages {
       id,
       time: `${isoSecond(about.date).replace('T', ' ')} UTC`,
       proxy: this.#proxy,
-      client: cut(about.client),
+      client: cut(withoutZone(about.client)),
       category: decided ? cut(about.category ?? '') : '',
       rule: decided ? cut(about.rule ?? '') : '',
       by: decided ? cut(about.by ?? '') : '',

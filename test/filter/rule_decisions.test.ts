@@ -133,8 +133,8 @@ describe('what stands for a part of the request', () => {
     ['?{query}', subjectOf('http://a/?b"<>\\^`|\u00e9'), '?b%22%3C%3E%5C%5E%60%7C%E9'],
     [
       '?c={client}&u={user}',
-      subjectOf('http://a/', { client: '::1', user: 'a b\r\n&c' }),
-      '?c=%3A%3A1&u=a%20b%0D%0A%26c',
+      subjectOf('http://a/', { client: 'fe80::1%eth0', user: 'a b\r\n&c' }),
+      '?c=fe80%3A%3A1&u=a%20b%0D%0A%26c',
     ],
     ['?r={rule}', subjectOf('http://a/'), '?r=r%201'],
   ])('%s', (to, subject, made) => {

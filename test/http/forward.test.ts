@@ -202,6 +202,12 @@ describe('fields of requests', () => {
       listener: '::1',
     }],
     [
+      '7239 6: a zone is of our own link, and means nothing to others',
+      'X-Forwarded-For: 1\r\n',
+      'X-Forwarded-For: 1, fe80::2\r\nForwarded: for="[fe80::2]";by="[fe80::1]";host="h";proto=http\r\n',
+      { forwarded: true, forwardedFor: 'append', client: 'fe80::2%eth0', listener: 'fe80::1%eth0' },
+    ],
+    [
       'transparent: nothing of anybody',
       'Via: 1.1 a\r\nX-Forwarded-For: 1\r\nForwarded: for=1\r\nX-Real-IP: 1\r\nA: 1\r\n',
       'A: 1\r\n',

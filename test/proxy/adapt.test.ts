@@ -20,10 +20,10 @@ test.each(['', 'a', 'bob', 'carl', 'Jörg', 'CORP+x@y'])('the user "%s"', async 
     },
   } as unknown as IcapService
   const { head } = readHead(toBytes('GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n'))
-  const petition = new Petition({ ...WHO, user }, head, parseTarget(head))
+  const petition = new Petition({ ...WHO, user, client: 'fe80::2%eth0' }, head, parseTarget(head))
   expect(await new RequestService(service).adapt(petition)).toMatchObject({ kind: 'permit', by: 'av' })
   const fields = new Map(seen!.fields)
-  expect(fields.get('X-Client-IP')).toBe('192.0.2.1')
+  expect(fields.get('X-Client-IP')).toBe('fe80::2')
   const told = fields.get('X-Authenticated-User')
   expect(told === undefined ? null : fromBase64(told)).toBe(user === '' ? null : `Local://${user}`)
 })

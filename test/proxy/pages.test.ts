@@ -492,6 +492,11 @@ describe('templates of one’s own', () => {
     expect(one({ 'error.html': template })).toBe(body)
   })
 
+  test('a client on a link of ours is told its address, and not what we call the link', () => {
+    const pages = withFiles({ 'error.html': '{{client}}' })
+    expect(bodyOf(pages.page(new Failure('bug'), about({ client: 'fe80::2%eth0' })))).toBe('fe80::2')
+  })
+
   test('a section is left out when there is nothing to say', () => {
     expect(one({ 'error.html': 'a{{#detail}}b{{url}}{{/detail}}c' }, new Failure('bug'))).toBe('ac')
   })
