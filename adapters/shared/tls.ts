@@ -1,5 +1,5 @@
 /** TLS by node:tls, which Node, Deno and Bun have, over any socket of this machine. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import process from 'node:process'
 import * as nodeTls from 'node:tls'
 import type { Socket, Tls, TlsClientOptions, TlsIdentity, TlsServer, TlsServerOptions } from '../../core/runtime.ts'
@@ -11,9 +11,10 @@ const PROTOCOLS = ['http/1.1']
 const OLDEST = 'TLSv1.2'
 /** Sessions kept by one client, the oldest giving way: some kilobytes each. */
 const SESSIONS = 1000
-const ONLY_NODE = !('bun' in process.versions || 'deno' in process.versions)
-/** Only sessions begun in this context may be resumed (OpenSSL wants one where client certificates are asked for). */
-const CONTEXT = 'exaproxy'
+/** Clients remembered by their certificates, the one that has not been here for longest giving way: 200 bytes each. */
+const CLIENTS = 10_000
+const IN_DENO = 'deno' in process.versions
+const ONLY_NODE = !('bun' in process.versions || IN_DENO)
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -125,16 +126,44 @@ function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secure
   })
 }
 
+/** Until when the certificate of a client is good, by whom it was found so and its fingerprint. */
+const found = new Map<string, number>()
+
+/**
+ * Deno goes on with a session that any server of this process has begun, whomever that one trusts, and tells nothing of what
+ * was found then: only a certificate that was found good by the same `authorities` is good.
+ * @returns why the client is refused, or ''
+ */
+function refusalOfResumed(secure: nodeTls.TLSSocket, authorities: string): string {
+  const { fingerprint256: fingerprint, valid_to: end } = secure.getPeerCertificate()
+  if (fingerprint === undefined) return ''
+  const client = `${authorities} ${fingerprint}`
+  const until = secure.isSessionReused() ? found.get(client) : Date.parse(end)
+  if (until === undefined) return "the client's certificate: its session was begun where others are trusted"
+  if (!(until > Date.now())) return "the client's certificate: it has expired"
+  found.delete(client)
+  if (found.size >= CLIENTS) found.delete(found.keys().next().value!)
+  found.set(client, until)
+  return ''
+}
+
 function server(options: TlsServerOptions): TlsServer {
   const { cert, key, clientCertificates } = options
   const own = checked(options)
   const asks = clientCertificates !== 'off'
+  const trusted = asks ? authorities(options.ca) : undefined
   const secureContext = contextOf({
     cert: text(cert),
     key: text(key),
-    ca: asks ? authorities(options.ca) : undefined,
-    sessionIdContext: CONTEXT,
+    ca: trusted,
+    // Sessions begun with this server alone may be resumed.
+    sessionIdContext: randomBytes(16).toString('hex'),
   })
+  const known = IN_DENO && trusted !== undefined ? createHash('sha256').update(trusted.join('')).digest('base64') : ''
+  const judge = (secure: nodeTls.TLSSocket): string => {
+    if (!asks) return ''
+    return refusalOf(secure, clientCertificates === 'require') || (known === '' ? '' : refusalOfResumed(secure, known))
+  }
   const shared: nodeTls.TLSSocketOptions = {
     isServer: true,
     secureContext,
@@ -149,7 +178,7 @@ function server(options: TlsServerOptions): TlsServer {
     accept(socket: Socket, first?: Uint8Array) {
       const wire = new Wire(socket, first)
       const secure = new nodeTls.TLSSocket(wire as never, shared)
-      return shaken(secure, wire, 'secure', () => asks ? refusalOf(secure, clientCertificates === 'require') : '')
+      return shaken(secure, wire, 'secure', () => judge(secure))
     },
   }
 }

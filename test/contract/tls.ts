@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { type Runtime, SystemFailure, type TlsClient, type TlsServer, type TlsSocket } from '../../core/runtime.ts'
-import { Authority, read } from './certificates.ts'
+import { Authority, type Certificate, read } from './certificates.ts'
 import { CURL } from '../tls/captures.ts'
 import { alpn, bytesOf, message, record } from '../tls/hello.ts'
-import { checker, fill, receive, send, type Skips, turns, withPair } from './pairs.ts'
+import { accept, checker, fill, receive, send, type Skips, turns, withListener, withPair } from './pairs.ts'
 
 const LARGE = 10_000_000
 
@@ -228,6 +231,64 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
       })
     }
     expect(resumed).toEqual([false, true])
+  })
+
+  /** What comes of a visit of OpenSSL's client: whose certificate it is known by, or why it is not let in. */
+  const visit = (serving: TlsServer, options: readonly string[]) =>
+    new Promise<string>((resolve, reject) => {
+      withListener(runtime, 4, async (listener) => {
+        const to = ['-connect', `127.0.0.1:${listener.at.port}`, '-servername', 'a.test', '-ign_eof']
+        const client = spawn('openssl', ['s_client', ...to, ...options], { stdio: 'ignore' })
+        const left = once(client, 'exit')
+        const socket = await accept(listener)
+        let outcome: string
+        try {
+          const inside = await serving.accept(socket)
+          await inside.write(new Uint8Array(1))
+          inside.end()
+          outcome = inside.tls.name
+          await inside.next()
+          inside.close()
+        } catch (error) {
+          outcome = `${(error as SystemFailure).code}`
+        }
+        socket.close()
+        await left
+        resolve(outcome)
+      }).catch(reject)
+    })
+
+  check('lets nobody in by a session that was begun with others', async () => {
+    const strangers = readFileSync(stranger.ca)
+    const server = (clientCertificates: 'off' | 'request' | 'require', ca: Uint8Array | null) =>
+      tls.server({ ...site, clientCertificates, ca })
+    const [open, asks, theirs] = [server('off', null), server('request', ca), server('require', strangers)]
+    const own = server('require', ca)
+    const [alice, mallory] = [authority.issue('alice'), stranger.issue('mallory')]
+    const shown = ({ cert, key }: Certificate) => ['-cert', cert, '-key', key]
+    const cases = [
+      // Where the session begins, with whose certificate, what comes of it; where it goes on, and what comes of that.
+      [own, alice, 'alice', own, 'alice'],
+      [own, alice, 'alice', server('require', ca), 'alice'],
+      [own, alice, 'alice', theirs, 'tls'],
+      [theirs, mallory, 'mallory', own, 'tls'],
+      [theirs, mallory, 'mallory', asks, 'tls'],
+      [own, mallory, 'tls', own, 'tls'],
+      [asks, alice, 'alice', own, 'alice'],
+      [open, null, '', own, 'tls'],
+      [open, null, '', asks, ''],
+    ] as const
+    for (const version of ['-tls1_2', '-tls1_3']) {
+      for (const [from, certificate, begun, to, goesOn] of cases) {
+        const file = join(authority.folder, 'session.pem')
+        rmSync(file, { force: true })
+        const options = [version, ...certificate === null ? [] : shown(certificate)]
+        expect(await visit(from, [...options, '-sess_out', file])).toBe(begun)
+        const known = existsSync(file) ? ['-sess_in', file] : []
+        const row = cases.findIndex((one) => one[0] === from && one[3] === to)
+        expect([version, row, await visit(to, [...options, ...known])]).toEqual([version, row, goesOn])
+      }
+    }
   })
 
   check('wants a certificate for the name it asked for', async () => {
