@@ -294,8 +294,6 @@ export class Origins {
     this.forget(origin)
   }
 
-  /** Close what is kept, and keep nothing from now on. */
-  close(): void {
   /**
    * These addresses (canonical, without zones) have come to this machine or are gone from it: what waits at one of them gets
    * no answer any more, or leads to this machine itself. One that was never an interface's (outgoing.spoof) is not among them.
@@ -311,6 +309,8 @@ export class Origins {
     })
   }
 
+  /** Close what is kept, and keep nothing from now on. */
+  close(): void {
     this.#closed = true
     for (const origin of [...this.#byKey.values()]) {
       for (const connection of [...origin.kept]) this.discard(connection)
