@@ -77,9 +77,9 @@ function doesNotWork(runtime: Runtime, name: typeof TOLD[number], { code, messag
     const words = `${option}: permission denied; grant CAP_NET_ADMIN, or leave it out`
     return new StartFailure(EXIT.no_permission, words)
   }
-}
   const words = `${option}: a connection that is told of it fails (${message}); set another, or leave it out`
   return new StartFailure(EXIT.unavailable, words)
+}
 
 /** A place of our own to connect to; `null` where there is none. */
 async function somewhere(runtime: Runtime): Promise<Listener | null> {
