@@ -1,7 +1,7 @@
 /** A listening socket by Deno.listen. */
 import { rmSync } from 'node:fs'
 import type { Endpoint, Listener, ListenOptions, Socket } from '../../core/runtime.ts'
-import { unixEndpoint } from '../shared/endpoint.ts'
+import { ipEndpoint, unixEndpoint } from '../shared/endpoint.ts'
 import { clock } from '../shared/clock.ts'
 import { checkListen } from '../shared/portable.ts'
 import { BACKLOG } from '../shared/waiting.ts'
@@ -67,7 +67,8 @@ export async function listen(at: Endpoint, options: ListenOptions = {}): Promise
   try {
     if (at.family === 'unix') return new DenoListener(Deno.listen({ transport: 'unix', path: at.address }), at)
     const listener = Deno.listen({ hostname: at.address, port: at.port, reusePort, tcpBacklog: backlog })
-    return new DenoListener(listener, endpointOf(listener.addr) as Endpoint)
+    // The address it says it listens at has lost its zone.
+    return new DenoListener(listener, ipEndpoint(at.address, (listener.addr as Deno.NetAddr).port))
   } catch (error) {
     throw denoFailure(error)
   }

@@ -104,6 +104,22 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
     ])
   })
 
+  test('two workers at an address of a link', async () => {
+    using network = Network.make()
+    const [gate, other] = ['gate', 'other'].map((name) => network.space(name))
+    const [here] = gate.join(other, { v6: ['fd06::1/64', 'fd06::2/64'] })
+    gate.ip('addr', 'add', 'fe80::1/64', 'dev', here, 'nodad')
+    const address = [`[fe80::1%${here}]:3128`, `[fe80::1%${here}]:0`]
+    await using program = await Program.start({ listener: { http: { address } }, service: { workers: 2 } }, {
+      within: gate.prefix,
+    })
+    for (const { host, port } of program.listening) {
+      expect(host).toBe(`fe80::1%${here}`)
+      const words = ['-s', '-o', '/dev/null', '-w', '%{http_code}', `http://[fe80::1%25${here}]:${port}/`]
+      expect(String((await gate.run('curl', words)).output)).toBe('400')
+    }
+  })
+
   test.each([
     ['IPv6', 1, '127.0.0.1', '::1'],
     ['IPv6', 2, '127.0.0.1', '::1'],
