@@ -25,11 +25,13 @@ export class OriginConnection implements Timed {
   kept = false
   /** The server of the parent that it goes through; `null`: it goes through none. */
   server: Server | null = null
-  /** It carries somebody's login (RFC 4559 6), so that it is never given to another client. */
+  /** It carries somebody's login (RFC 4559 6), so that it is never given to another client, and that client uses no other. */
   login = false
+  /** It speaks for one client, so that it is never given to another: from its address, or with its PROXY header. */
+  personal = false
   /** The local addresses that a rule had it come from; none: those of everyone. */
   bind: readonly string[] = UNBOUND
-  /** It waits, like one that is kept, but for the client whose login it carries. */
+  /** It waits, like one that is kept, but for the client it belongs to. */
   bound = false
   /** What passed through the tunnel that it has become. */
   tunnel: TunnelTotals | null = null
@@ -243,7 +245,7 @@ export class Origins {
     this.#rest(connection)
   }
 
-  /** Keep it for the client whose login it carries, who takes it again with {@link unbind}. */
+  /** Keep it for the client it belongs to, who takes it again with {@link unbind}. */
   bind(connection: OriginConnection): void {
     if (this.#closed) {
       this.discard(connection)

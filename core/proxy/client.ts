@@ -101,7 +101,7 @@ export class Client implements Timed, Connected {
   /** The origin of the last exchange, which is usually that of the next. */
   origin: Origin | null = null
   connection: OriginConnection | null = null
-  /** A connection that carries this client's login, for nobody else (RFC 4559 6). It waits for its next request. */
+  /** A connection for nobody else: it carries this client's login (RFC 4559 6), or speaks for it. It waits for its next request. */
   bound: OriginConnection | null = null
   /** A connection that is being made, or a place in a queue. */
   race: { cancel(failure: Failure): void } | null = null
@@ -370,13 +370,19 @@ export class Client implements Timed, Connected {
     this.connection = null
     if (connection.server !== null) connection.origin.via!.group.end(connection.server)
     if (!keep) this.proxy.origins.discard(connection)
-    else if (connection.login) this.#bind(connection)
+    else if (connection.login || connection.personal) this.#bind(connection)
     else this.proxy.origins.give(connection)
   }
 
   /** The local addresses that a rule has this exchange come from; none: those of everyone. */
   get bind(): readonly string[] {
     return this.petition === null ? UNBOUND : this.petition.bind
+  }
+
+  /** Where the connection leads that this client has logged in on, whoever's turn it is; `null`: there is none. */
+  get loggedIn(): Origin | null {
+    const { bound } = this
+    return bound !== null && bound.login && bound.slot !== -1 && bound.bind === this.bind ? bound.origin : null
   }
 
   /** A kept connection to `origin`: this client's own, or anybody's. */

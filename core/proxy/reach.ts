@@ -60,11 +60,10 @@ export async function reach(
   connection.server = through
   if (proxy_protocol !== 'off') {
     if (securing === null) introduce(client, connection.outbox.writer)
-    // It speaks for this client, and for nobody else.
-    connection.login = true
+    connection.personal = true
   }
   // It comes from this client's address, or from where a rule has it come from.
-  if (client.spoofs !== null || bind.length > 0) connection.login = true
+  if (client.spoofs !== null || bind.length > 0) connection.personal = true
   connection.bind = bind
   client.use(connection)
   return connection

@@ -46,6 +46,8 @@ export function routeThrough(client: Client, { parent, orDirect }: Way, target: 
     }
   }
   if (parent.type === 'http' && target.form !== 'authority' && dial === null) {
+    const { loggedIn } = client
+    if (loggedIn?.via === parent && loggedIn.proxy !== null && parent.group.well(loggedIn.proxy)) return loggedIn
     const server = parent.group.choose(keyOf(client, parent.group), null)
     if (server !== null) return origins.findProxy(parent, server)
     if (!orDirect) throw nobody(parent)

@@ -56,15 +56,23 @@ export class Upstream {
 
   /** The server for this exchange, or `null`: it has to wait, or there is none. */
   choose(client: Client, tried: ReadonlySet<Server> | null): Server | null {
-    if (this.cookie !== '') {
-      const before = this.#byCookie.get(cookieOf(client.record.request!, this.cookie))
-      if (before !== undefined && this.group.well(before, tried)) {
-        if (this.group.usable(before, tried)) return before
-        // It is well and has no room: what it knows of this client is worth a wait.
-        if (this.queue.open) return null
-      }
+    const before = this.#before(client)
+    if (before !== null && this.group.well(before, tried)) {
+      if (this.group.usable(before, tried)) return before
+      // It is well and has no room: what it knows of this client is worth a wait.
+      if (this.queue.open) return null
     }
     return this.group.choose(keyOf(client, this.group), tried)
+  }
+
+  /** The server that knows this client: it has its login on a connection, or has given it a cookie. */
+  #before(client: Client): Server | null {
+    const { loggedIn } = client
+    if (loggedIn !== null) {
+      for (const server of this.group.servers) if (server.origin === loggedIn) return server
+    }
+    if (this.cookie === '') return null
+    return this.#byCookie.get(cookieOf(client.record.request!, this.cookie)) ?? null
   }
 
   /** The same, waiting where that helps. @throws Failure servers-down, servers-busy */
