@@ -91,6 +91,12 @@ export interface Socket extends AsyncIterable<Uint8Array> {
    * not turned round, or it is known no more. Missing where the machine cannot tell.
    */
   original?(): Endpoint | null
+  /**
+   * How long its peer has been sent nothing, or has acknowledged nothing (the longer of the two), milliseconds: of what was
+   * written much may go on long after the machine has taken it, and before the machine takes more. Infinity: nobody knows.
+   * Missing where the machine cannot tell.
+   */
+  standstill?(): number
 }
 
 /** A listening socket. At most `backlog` accepted connections wait unpulled; those past that are closed. */

@@ -9,11 +9,13 @@ import {
   IP_TRANSPARENT,
   IPPROTO_IP,
   IPPROTO_IPV6,
+  IPPROTO_TCP,
   IPV6_TRANSPARENT,
   type Libc,
   SO_ERROR,
   SO_ORIGINAL_DST,
   SOL_SOCKET,
+  TCP_INFO,
 } from './libc.ts'
 import { Patience } from './gather.ts'
 import { inherited, listen } from './listener.ts'
@@ -34,6 +36,12 @@ export interface EngineOptions {
   readonly poison?: boolean
 }
 
+/** Of struct tcp_info, in words of 4 bytes: times since then in milliseconds, and what no connection of Linux is without. */
+const LAST_DATA_SENT = 11
+const LAST_ACK_RECEIVED = 14
+const PATH_MTU = 15
+const TCP_INFO_SIZE = 64
+
 export class Engine {
   readonly loop: Loop
   readonly clock: Clock
@@ -44,6 +52,8 @@ export class Engine {
   readonly #intView = new Int32Array(this.#int.buffer)
   readonly #length = room(4)
   readonly #lengthView = new Int32Array(this.#length.buffer)
+  readonly #tcpInfo = room(TCP_INFO_SIZE)
+  readonly #tcpInfoView = new Uint32Array(this.#tcpInfo.buffer)
 
   /** @throws SystemFailure unsupported, denied: where there is no epoll, or it may not be used. */
   constructor(libc: Libc, clock: Clock, { drain, giveWay, poison = false }: EngineOptions) {
@@ -104,6 +114,17 @@ export class Engine {
     const { bytes, length } = socketAddress
     const result = this.loop.libc.getsockopt(descriptor, level, SO_ORIGINAL_DST, bytes, length)
     return result === -1 ? null : socketAddress.read()
+  }
+
+  /** How long TCP stands still, as Socket has it. A peer that only answers probes is sent nothing, one that is gone acknowledges nothing. */
+  standstillOf(descriptor: number): number {
+    const { libc } = this.loop
+    this.#lengthView[0] = TCP_INFO_SIZE
+    if (libc.getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, this.#tcpInfo, this.#length) === -1) return Infinity
+    const words = this.#tcpInfoView
+    // Where the system only says that it is Linux (gVisor) these times may be 0 for ever.
+    if (words[PATH_MTU] === 0) return Infinity
+    return Math.max(words[LAST_DATA_SENT]!, words[LAST_ACK_RECEIVED]!)
   }
 
   localOf(descriptor: number): Endpoint {

@@ -117,6 +117,10 @@ export class EpollSocket implements Socket, Watched, Source {
     return original.port === port && original.address === address ? null : original
   }
 
+  standstill(): number {
+    return this.#shut || this.peer.family === 'unix' ? Infinity : this.#engine.standstillOf(this.descriptor)
+  }
+
   next(): Promise<Pulled> {
     if (this.pulled !== null || this.#relay !== null) throw new Error('a pull is under way on this socket')
     this.#stirred = null

@@ -37,6 +37,10 @@ export class SecureSocket extends Pushed implements TlsSocket {
     return this.wire.socket.peer
   }
 
+  standstill(): number {
+    return this.wire.socket.standstill?.() ?? Infinity
+  }
+
   protected pause(): void {
     this.secure.pause()
     this.wire.hold()

@@ -76,8 +76,9 @@ const listener = z.strictObject({
   idle_timeout: option(
     kind.time(),
     '2m',
-    'How long a client may ask for nothing between two requests, or make no progress inside a body. Browsers reuse ' +
-      'connections for about as long.',
+    'How long a client may ask for nothing between two requests, or make no progress inside a body. Without the epoll ' +
+      'engine, a slow reader makes progress only each time the system has sent a third of what it holds for it (up to ' +
+      '4 MB). Browsers reuse connections for about as long.',
   ),
   head_size: option(
     kind.size(1024, HEAD_SIZE),
@@ -310,7 +311,9 @@ const outgoing = z.strictObject({
   tunnel_timeout: option(
     kind.time(),
     '1h',
-    'How long a tunnel (CONNECT, WebSocket) may be silent. Long, because inside it nobody can tell idle from dead.',
+    'How long a tunnel (CONNECT, WebSocket) may be silent. Without the epoll engine, a slow reader breaks the ' +
+      'silence only each time the system has sent a third of what it holds for it (up to 4 MB). Long, because inside it ' +
+      'nobody can tell idle from dead.',
   ),
   parent: option(
     kind.classifierOrNone,

@@ -8,6 +8,7 @@ import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { Outbox } from '../flow/outbox.ts'
 import { UNBOUND } from '../flow/sources.ts'
 import type { TunnelTotals } from '../flow/tunnel.ts'
+import { standstill } from '../flow/standstill.ts'
 import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
@@ -128,6 +129,8 @@ export class Client implements Timed, Connected {
   /** Clock time at which the request head was complete. */
   began = 0
   #bytesIn = 0
+  /** How long is waited, milliseconds. */
+  #patience = 0
   #bytesOut = 0
   #countedIn = 0
   #countedOut = 0
@@ -159,6 +162,7 @@ export class Client implements Timed, Connected {
   wait(on: Waits, ms: number): void {
     this.waits = on
     this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
+    this.#patience = ms
   }
 
   /** The client has not taken yet what was written: wait for it, as long as an idle connection may last. */
@@ -265,7 +269,27 @@ export class Client implements Timed, Connected {
   }
 
   expired(): void {
+  /** How long nothing has gone on of what was written to whom we wait for, milliseconds. Infinity: nobody knows. */
+  #standstill(): number {
+    switch (this.waits) {
+      case 'reader':
+        return standstill(this.socket)
+      case 'origin':
+      case 'response':
+        return standstill(this.connection?.socket)
+      case 'tunnel':
+        return Math.min(standstill(this.socket), standstill(this.connection?.socket))
+      default:
+        return Infinity
+    }
+  }
+
     this.proxy.statistics.missed(this.waits)
+    const left = this.#patience - this.#standstill()
+    if (left > 0) {
+      this.deadline = this.proxy.deadlines.after(left)
+      return
+    }
     switch (this.waits) {
       case 'request':
       case 'end':

@@ -4,6 +4,7 @@ import { Failure, type FailureCode } from '../failure.ts'
 import type { Timed } from '../flow/deadlines.ts'
 import { machineWords } from '../flow/machine_words.ts'
 import { Outbox } from '../flow/outbox.ts'
+import { standstill } from '../flow/standstill.ts'
 import type { Head } from '../http/head.ts'
 import { type IcapEvent, IcapParser } from '../icap/parser.ts'
 import { LINGER_TIME } from '../limits.ts'
@@ -44,6 +45,8 @@ export class IcapPeer implements Timed, Connected {
   /** The final answer has been written. */
   answered = false
   petition: Petition | null = null
+  /** How long is waited, milliseconds. */
+  #patience = 0
   #sentBefore = 0
   #received = 0
   #bytesIn = 0
@@ -73,6 +76,7 @@ export class IcapPeer implements Timed, Connected {
   /** Wait for this from now on, and for `ms` at most; 0: without limit. */
   wait(on: Waits, ms: number): void {
     this.waits = on
+    this.#patience = ms
     this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
   }
 
@@ -193,6 +197,11 @@ export class IcapPeer implements Timed, Connected {
   }
 
   expired(): void {
+    const left = this.waits === 'reader' ? this.#patience - standstill(this.socket) : 0
+    if (left > 0) {
+      this.deadline = this.proxy.deadlines.after(left)
+      return
+    }
     this.proxy.statistics.missed(this.waits)
     switch (this.waits) {
       case 'head':

@@ -21,6 +21,10 @@ import {
 const MEGABYTES = 4 * 1024 * 1024
 /** Fewer, for garbage is collected in between. */
 const LENT = 400_000
+/** Longer than Linux waits until it probes a window that is closed the first time, milliseconds. */
+const LONG = 300
+/** What Linux counts in, at most: milliseconds. */
+const JIFFY = 10
 const FAMILIES: readonly Family[] = [4, 6, 'unix']
 
 export function streams(runtime: Runtime, skips: Skips): void {
@@ -73,6 +77,23 @@ export function streams(runtime: Runtime, skips: Skips): void {
       server.watch(() => stirred++)
       expect(await settles(runtime, new Promise(() => {}))).toBe(false)
       expect(stirred).toBe(2)
+    })
+
+    check('tells how long its peer has been sent nothing, where it can', async ({ client, server }) => {
+      if (client.standstill === undefined) return
+      const { sent, pending } = await clog(runtime, client)
+      const { clock } = runtime
+      if (family === 'unix') expect(client.standstill()).toBe(Infinity)
+      // The probes of a window that is closed are acknowledged, and are no progress.
+      else {await withPair(runtime, 4, async (other) => {
+          while (client.standstill!() < LONG) await turns(other, 1)
+        })}
+      const began = clock.now()
+      expect(await receive(server, sent)).toBe(sent)
+      await pending
+      if (family !== 'unix') expect(client.standstill()).toBeLessThan(clock.now() - began + JIFFY)
+      client.close()
+      expect(client.standstill()).toBe(Infinity)
     })
 
     check('lends a chunk until the next pull, whatever comes and is collected meanwhile', async (pair) => {

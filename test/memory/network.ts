@@ -70,6 +70,16 @@ class MemorySocket implements Socket {
     this.relay = (to, limit, waiting) => this.move(to, limit, waiting)
   }
 
+  standstill?: () => number
+
+  /** As a machine that tells seldom that there is room, as Linux does, but knows when its peer got something. */
+  tells(clock: MemoryClock): void {
+    this.outgoing.room = this.outgoing.capacity / 3
+    let last = clock.now()
+    this.outgoing.lends = () => last = clock.now()
+    this.standstill = () => clock.now() - last
+  }
+
   private async move(to: Socket, limit: number, waiting: (on: 'source' | 'sink') => void): Promise<number> {
     if (this.shut) throw closed()
     waiting('source')
@@ -178,6 +188,8 @@ export class Network {
   /** Sockets made from now on can move bytes to each other unseen; how many they moved. */
   relaying = false
   relayed = 0
+  /** Sockets made from now on tell of room only once a third is free, but how long their peer has read nothing as well. */
+  telling = false
   private readonly made: MemorySocket[] = []
   private readonly clock: MemoryClock
   private readonly here: Set<string>
@@ -276,6 +288,7 @@ export class Network {
     const listener = open[this.turn++ % open.length]
     const [client, server] = MemorySocket.pair(local, to, this.capacity, () => this.piece())
     for (const socket of this.relaying ? [client, server] : []) socket.relays((count) => void (this.relayed += count))
+    for (const socket of this.telling ? [client, server] : []) socket.tells(this.clock)
     if (listener.waiting.room) listener.waiting.put(server)
     else server.close()
     this.made.push(client, server)

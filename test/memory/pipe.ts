@@ -26,7 +26,11 @@ export class Pipe {
   private pulling: Pulling | null = null
   private ended = false
   private failure: SystemFailure | null = null
-  private readonly capacity: number
+  /** What has to be free until a writer that waits is served. Bytes. */
+  room = 0
+  /** Told of each chunk that the reader gets. */
+  lends: () => void = () => {}
+  readonly capacity: number
   private readonly piece: () => number
 
   /** `piece`: the largest chunk of the next pull. */
@@ -109,7 +113,7 @@ export class Pipe {
 
   private refill(): void {
     const { writing } = this
-    if (writing === null) return
+    if (writing === null || this.capacity - this.size < this.room) return
     writing.bytes = this.take(writing.bytes)
     if (writing.bytes.length > 0) return
     this.writing = null
@@ -128,6 +132,7 @@ export class Pipe {
       else this.taken[0] = chunk.subarray(length)
       this.size -= length
       this.pulling = null
+      this.lends()
       this.refill()
       pulling.resolve({ done: false, value: this.lent })
     } else if (this.failure !== null) {

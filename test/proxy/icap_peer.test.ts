@@ -1,4 +1,4 @@
-/** A client of the ICAP service is listened to once at a time, whoever listens. */
+/** A client of the ICAP service is listened to once at a time, whoever listens, and waited for. */
 import { expect, test } from 'vitest'
 import { toBytes } from '../../core/bytes/ascii.ts'
 import { IcapPeer } from '../../core/proxy/icap_peer.ts'
@@ -51,6 +51,22 @@ test('while nobody reads, a sweep hears of a client that breaks off, and what it
   peer.swept()
   await client.reset()
   await settle()
+  expect(peer.late).toMatchObject({ code: 'client-left' })
+  peer.close()
+})
+
+test('one that reads slowly is waited for, as long as it reads', async () => {
+  const [world, peer] = await connected()
+  let last = world.machine.clock.now()
+  peer.socket.standstill = () => world.machine.clock.now() - last
+  peer.wait('reader', 20_000)
+  for (let i = 0; i < 3; i++) {
+    await world.pass(19_000)
+    last = world.machine.clock.now()
+  }
+  await world.pass(19_900)
+  expect(peer.late).toBe(null)
+  await world.pass(1500)
   expect(peer.late).toMatchObject({ code: 'client-left' })
   peer.close()
 })

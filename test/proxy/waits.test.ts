@@ -1,5 +1,7 @@
 /** Time limits, each by what it waits for (see Waits in core/proxy/client.ts), by a clock moved by hand. */
 import { expect, test } from 'vitest'
+import { settle } from '../memory/machine.ts'
+import type { Peer } from '../memory/peer.ts'
 import { get, OK, World } from './world.ts'
 
 const LIMITS = [
@@ -196,6 +198,97 @@ test.each(HALF)('an answer that the origin breaks off does not look whole, %s', 
   expect(client.state).toBe(state)
   expect(await client.news()).toMatch(/12345(\r\n)?$/)
   expect(world.seen).toMatchObject([{ status: 200, failure: 'origin-left' }])
+  expect(await world.leftovers()).toEqual([])
+})
+
+/** What a slow reader takes at a time: of room for more nobody hears for long. */
+const SLOWLY = 1000
+
+/** A world whose machine tells how long a peer has been sent nothing. */
+async function tellingWorld(...sets: string[]): Promise<World> {
+  const world = await World.open(...LIMITS, ...sets)
+  const { network } = world.machine
+  network.telling = true
+  network.piece = () => SLOWLY
+  return world
+}
+
+/** Read one piece in each of `times` spaces of `ms`, then nothing. */
+async function trickle(world: World, peer: Peer, ms: number, times = 5): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await world.pass(ms)
+    await peer.socket.next()
+    await settle()
+  }
+}
+
+const LONG = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`
+
+test('origin: one that reads slowly is waited for, as long as it reads', async () => {
+  const world = await tellingWorld()
+  const [client, origin] = await world.asked(upload(1_000_000))
+  origin.pause()
+  const sending = client.send('x'.repeat(1_000_000)).catch(() => {})
+  await trickle(world, origin, 29_000)
+  await world.pass(29_000)
+  expect(await client.news()).toBe('')
+  await world.pass(2 * SLACK)
+  expect(await client.news()).toMatch(/^HTTP\/1.1 504 /)
+  expect(world.seen).toMatchObject([{ status: 504, failure: 'origin-idle' }])
+  await world.pass(5000)
+  await sending
+  await client.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
+test('response: the time begins when the request has gone out', async () => {
+  const world = await tellingWorld()
+  const [client, origin] = await world.asked(upload(10_000))
+  origin.pause()
+  await client.send('x'.repeat(10_000))
+  await trickle(world, origin, 39_000)
+  await world.pass(39_000)
+  expect(await client.news()).toBe('')
+  await world.pass(2 * SLACK)
+  expect(await client.news()).toMatch(/^HTTP\/1.1 504 /)
+  expect(world.seen).toMatchObject([{ status: 504, failure: 'response-timeout' }])
+  await world.pass(5000)
+  await client.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
+test('reader: one that reads slowly is waited for, as long as it reads', async () => {
+  const world = await tellingWorld()
+  const [client, origin] = await world.asked()
+  client.pause()
+  const sending = origin.send(LONG)
+  void sending.catch(() => {})
+  await trickle(world, client, 19_000)
+  await world.pass(19_000)
+  expect(world.context.clients.size).toBe(1)
+  await world.pass(2 * SLACK)
+  expect(world.context.clients.size).toBe(0)
+  await expect(sending).rejects.toThrow('reset')
+  expect(world.seen).toMatchObject([{ status: 200, failure: 'client-left' }])
+  await client.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
+test.each(['client', 'origin'] as const)('tunnel: slow reading by the %s is no silence', async (reader) => {
+  const world = await tellingWorld('outgoing.connect_ports=[80]')
+  const [client, origin] = await world.asked('CONNECT origin.test:80 HTTP/1.1\r\nHost: origin.test:80\r\n\r\n')
+  const [slow, other] = reader === 'client' ? [client, origin] : [origin, client]
+  slow.pause()
+  const sending = other.send('x'.repeat(1_000_000))
+  void sending.catch(() => {})
+  await trickle(world, slow, 99_000)
+  await world.pass(99_000)
+  expect(world.context.clients.size).toBe(1)
+  await world.pass(2 * SLACK)
+  expect(world.context.clients.size).toBe(0)
+  await expect(sending).rejects.toThrow('reset')
+  expect(world.seen).toMatchObject([{ status: 200, failure: 'tunnel-idle' }])
+  await slow.close()
   expect(await world.leftovers()).toEqual([])
 })
 
