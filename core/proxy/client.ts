@@ -7,8 +7,8 @@ import { Messages } from '../flow/messages.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { Outbox } from '../flow/outbox.ts'
 import { UNBOUND } from '../flow/sources.ts'
-import type { TunnelTotals } from '../flow/tunnel.ts'
 import { standstill } from '../flow/standstill.ts'
+import type { TunnelTotals } from '../flow/tunnel.ts'
 import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
@@ -128,9 +128,9 @@ export class Client implements Timed, Connected {
   tunnel: TunnelTotals | null = null
   /** Clock time at which the request head was complete. */
   began = 0
-  #bytesIn = 0
   /** How long is waited, milliseconds. */
   #patience = 0
+  #bytesIn = 0
   #bytesOut = 0
   #countedIn = 0
   #countedOut = 0
@@ -161,8 +161,8 @@ export class Client implements Timed, Connected {
   /** Wait for this from now on, and for `ms` at most; 0: without limit. */
   wait(on: Waits, ms: number): void {
     this.waits = on
-    this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
     this.#patience = ms
+    this.deadline = ms === 0 ? 0 : this.proxy.deadlines.after(ms)
   }
 
   /** The client has not taken yet what was written: wait for it, as long as an idle connection may last. */
@@ -268,7 +268,6 @@ export class Client implements Timed, Connected {
     this.connection?.socket.abort()
   }
 
-  expired(): void {
   /** How long nothing has gone on of what was written to whom we wait for, milliseconds. Infinity: nobody knows. */
   #standstill(): number {
     switch (this.waits) {
@@ -284,12 +283,13 @@ export class Client implements Timed, Connected {
     }
   }
 
-    this.proxy.statistics.missed(this.waits)
+  expired(): void {
     const left = this.#patience - this.#standstill()
     if (left > 0) {
       this.deadline = this.proxy.deadlines.after(left)
       return
     }
+    this.proxy.statistics.missed(this.waits)
     switch (this.waits) {
       case 'request':
       case 'end':
