@@ -192,6 +192,11 @@ export function canonical(text: string): string {
   return address.family === 4 && !text.includes(':') ? text : formatAddress(address)
 }
 
+/** Of one link alone (RFC 4291 2.5.6): the same may be on another, so that it needs a zone. */
+export function isLinkLocal({ family, bytes }: Address): boolean {
+  return family === 6 && bytes[0] === 0xfe && (bytes[1] & 0xc0) === 0x80
+}
+
 /** The same address on no link in particular: a zone means nothing to another machine (RFC 4007 11.2). */
 export function withoutZone(text: string): string {
   const percent = text.indexOf('%')

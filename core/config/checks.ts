@@ -1,7 +1,7 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
-import { canonical, parseAddress, parseEndpoint, splitHostPort } from '../bytes/address.ts'
-import { capturedPorts } from './capture_rules.ts'
+import { canonical, isLinkLocal, parseAddress, parseEndpoint, parseNetwork, splitHostPort } from '../bytes/address.ts'
+import { capturedPorts, capturedTo } from './capture_rules.ts'
 import { checkFilter } from './filter_checks.ts'
 import { checkParents } from './parent_checks.ts'
 import { type Finding, grave, warning } from './finding.ts'
@@ -111,8 +111,10 @@ function checkModes({ listener }: Settings): Finding[] {
         'is missing; it says where all connections go, as "192.0.2.1:25" (or set capture, for where they were going)'
       found.push(grave(`listener.${name}.server`, words))
     }
-    if (parseAddress(splitHostPort(server)?.host ?? '')?.zone) {
-      found.push(grave(`listener.${name}.server`, 'has a zone, and what is asked for has none; write a global address'))
+    const to = parseAddress(splitHostPort(server)?.host ?? '')
+    if (to !== null && (to.zone !== '' || isLinkLocal(to))) {
+      const words = 'is on a link, and what is asked for has no zone to say so; write a global address'
+      found.push(grave(`listener.${name}.server`, words))
     }
     if (mode !== 'passthrough' && server !== '') {
       found.push(warning(`listener.${name}.server`, `is of no use to mode "${mode}"; it is for "passthrough"`))
@@ -151,6 +153,11 @@ function checkCaptures({ listener, outgoing }: Settings): Finding[] {
         'REDIRECT leads to the address of the interface that connections come in by; listen on that, or on 0.0.0.0'
       found.push(warning(`listener.${name}.address`, words))
     }
+    found.push(...checkCapturedClients(one))
+    if (capturedPorts(one).length === 0) {
+      const words = 'is missing, so that exaproxy nft cannot say what is captured; write it as [25]'
+      found.push(warning(`listener.${name}.capture_ports`, words))
+    }
     const who = `${capture_interface} ${[...capture_from].sort().join(' ')}`
     for (const { first, last } of capturedPorts(one)) {
       const other = taken.find((range) => range.who === who && range.first <= last && first <= range.last)
@@ -168,6 +175,18 @@ function checkCaptures({ listener, outgoing }: Settings): Finding[] {
     found.push(warning('outgoing.spoof', words))
   }
   return found
+}
+
+/** Of clients of a family that it does not listen in, nobody comes. */
+function checkCapturedClients(listener: ListenerSettings): Finding[] {
+  const families = new Set(listener.capture_from.map((text) => parseNetwork(text)!.family))
+  const lost = [...families].filter((family) => capturedTo(listener, family) === null)
+  const all = lost.length === families.size
+  return lost.map((family) => {
+    const words = `has networks of IPv${family}, and address none of it to bring them to`
+    const option = `listener.${listener.name}.capture_from`
+    return all ? grave(option, `${words}: nobody would be captured`) : warning(option, words)
+  })
 }
 
 function isLoopback(address: string): boolean {

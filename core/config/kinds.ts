@@ -8,12 +8,11 @@
 import * as z from 'zod'
 import {
   canonical,
-  contains,
   family,
   formatEndpoint,
   formatNetwork,
   type HostPort,
-  type Network,
+  isLinkLocal,
   parseAddress,
   parseEndpoint,
   parseNetwork,
@@ -206,8 +205,6 @@ export function path(words: readonly string[], optional = false) {
   } as const satisfies Kind
 }
 
-const LINK_LOCAL = parseNetwork('fe80::/10') as Network
-
 /** What keeps an address, with a port or without, from being used as it is written; `null`: nothing, or it is none. */
 function linkTrouble(text: string): string | null {
   const address = parseAddress(splitHostPort(text, 0)?.host ?? text)
@@ -216,7 +213,7 @@ function linkTrouble(text: string): string | null {
   if (/^25.*[^0-9]/.test(address.zone)) {
     return `${show(text)} has %25, which stands for % in URLs alone; write ${show(text.replace('%25', '%'))}`
   }
-  if (address.zone !== '' || !contains(LINK_LOCAL, address)) return null
+  if (address.zone !== '' || !isLinkLocal(address)) return null
   return `${show(text)} is on a link, and on which it does not say; write "fe80::1%eth0"`
 }
 

@@ -155,6 +155,15 @@ describe('what cannot be', () => {
     expect(problems.map((problem) => problem.words).join()).toContain(words)
   })
 
+  test.each([
+    ['"2001:db8::/32"', '"0.0.0.0:1"', 'IPv6'],
+    ['"10.0.0.0/8", "192.0.2.0/24"', '"[::]:1"', 'IPv4'],
+  ])('clients %s, who would be brought to %s', (from, address, family) => {
+    const { problems } = loaded(listener('a', 'tls', 'tproxy', `address = ${address}\ncapture_from = [${from}]`))
+    const words = `has networks of ${family}, and address none of it to bring them to: nobody would be captured`
+    expect(problems).toMatchObject([{ option: 'listener.a.capture_from', words }])
+  })
+
   test('the same ports for two listeners, unless of other clients', () => {
     const two = (from: string) =>
       loaded(
@@ -176,6 +185,16 @@ describe('what is warned of', () => {
       'REDIRECT to a loopback address',
       listener('a', 'tls', 'redirect', 'address = "127.0.0.1:1"'),
       'REDIRECT leads to',
+    ],
+    [
+      'clients of a family that it does not listen in',
+      listener('a', 'tls', 'tproxy', 'address = "0.0.0.0:1"\ncapture_from = ["10.0.0.0/8", "2001:db8::/32"]'),
+      'has networks of IPv6, and address none of it to bring them to',
+    ],
+    [
+      'no port to be captured',
+      listener('a', 'passthrough', 'tproxy', 'address = "0.0.0.0:1"'),
+      'is missing, so that exaproxy nft cannot say what is captured; write it as [25]',
     ],
     ['nobody to spoof', '[outgoing]\nspoof = true\n', 'is of no use'],
     ['ports without capture', '[listener.http]\ncapture_ports = [80]\n', 'is "none"'],

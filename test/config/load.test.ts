@@ -385,7 +385,12 @@ describe('what is wrong together', () => {
     [
       'a place of one link, for all connections',
       web('127.0.0.1:80', 'mode = "passthrough"\nserver = "[fe80::1%eth0]:25"'),
-      'listener.web.server: has a zone',
+      'listener.web.server: is on a link',
+    ],
+    [
+      'the same, the link left out',
+      web('127.0.0.1:80', 'mode = "passthrough"\nserver = "[fe80::1]:25"'),
+      'listener.web.server: is on a link',
     ],
     ['a place anywhere', web('127.0.0.1:80', 'mode = "passthrough"\nserver = "[2001:db8::1]:25"'), null],
     ['times the wrong way round', '[dns]\nttl_min = "2h"\nttl_max = "1h"', 'exaproxy.toml:2: dns.ttl_min: is longer'],
