@@ -25,7 +25,7 @@ export class OriginConnection implements Timed {
   kept = false
   /** The server of the parent that it goes through; `null`: it goes through none. */
   server: Server | null = null
-  /** It carries somebody's login (RFC 4559 6), so that it is never given to another client, and that client uses no other. */
+  /** It carries somebody's login (RFC 4559 6): it is never given to another client, and that client uses no other. */
   login = false
   /** It speaks for one client, so that it is never given to another: from its address, or with its PROXY header. */
   personal = false

@@ -102,7 +102,7 @@ export class Client implements Timed, Connected {
   /** The origin of the last exchange, which is usually that of the next. */
   origin: Origin | null = null
   connection: OriginConnection | null = null
-  /** A connection for nobody else: it carries this client's login (RFC 4559 6), or speaks for it. It waits for its next request. */
+  /** A connection for this client alone, with its login (RFC 4559 6) or that speaks for it. It waits for its next request. */
   bound: OriginConnection | null = null
   /** A connection that is being made, or a place in a queue. */
   race: { cancel(failure: Failure): void } | null = null
