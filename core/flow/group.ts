@@ -32,6 +32,11 @@ export interface GroupOptions {
   readonly most?: number
 }
 
+/** Servers that were asked already, for this one request. */
+export interface Tried {
+  has(server: Server): boolean
+}
+
 export class Server {
   readonly host: string
   readonly port: number
@@ -53,6 +58,8 @@ export class Server {
   until = 0
   /** Failures of requests in a row. */
   row = 0
+  /** How often it was well again after failures: who has tried it in vain before that may try it again. */
+  recoveries = 0
   /** Ejections in a row. */
   ejections = 0
   /** Checks in a row that contradict the state. */
@@ -74,8 +81,11 @@ export class Group {
   readonly name: string
   readonly servers: readonly Server[]
   readonly options: GroupOptions
-  /** Called when a server may take a request more. Gives whether one was waiting for that, and has begun. */
-  freed: (() => boolean) | null = null
+  /**
+   * Called when there may be a server for those who had to wait: for one more of them, or (`Infinity`) for any number, because
+   * the state of a server has changed.
+   */
+  freed: ((count: number) => void) | null = null
   readonly #clock: Pick<Clock, 'now'>
   readonly #most: number
   #turn = 0
@@ -94,7 +104,7 @@ export class Group {
    * The server for the next request, or `null` when none is left: all were tried, are down, or are full (see {@link full}).
    * `key` is what a hash is made of: a client's address or a URL; '' for other ways to balance.
    */
-  choose(key: string, tried: ReadonlySet<Server> | null = null): Server | null {
+  choose(key: string, tried: Tried | null = null): Server | null {
     if (this.#careful) this.review()
     const found = this.#pick(key, tried, false)
     if (found !== null || !this.#careful) return found
@@ -103,19 +113,19 @@ export class Group {
   }
 
   /** Whether this server may have the request: for who comes back to the one that served before. */
-  usable(server: Server, tried: ReadonlySet<Server> | null = null): boolean {
+  usable(server: Server, tried: Tried | null = null): boolean {
     if (this.#careful) this.review()
     return this.#well(server, tried, false) && server.active < this.#most
   }
 
   /** The same, whether it has room or not. */
-  well(server: Server, tried: ReadonlySet<Server> | null = null): boolean {
+  well(server: Server, tried: Tried | null = null): boolean {
     if (this.#careful) this.review()
     return this.#well(server, tried, false)
   }
 
   /** Whether a server could take the request if it had fewer: then waiting helps. */
-  full(tried: ReadonlySet<Server> | null = null): boolean {
+  full(tried: Tried | null = null): boolean {
     return this.#full(tried, true)
   }
 
@@ -127,12 +137,15 @@ export class Group {
 
   end(server: Server): void {
     server.active--
-    if (this.freed !== null) this.freed()
+    if (this.freed !== null) this.freed(1)
   }
 
   /** It was connected to, or has answered. */
   succeeded(server: Server): void {
+    if (server.row === 0) return
     server.row = 0
+    server.recoveries++
+    this.#changed()
   }
 
   /** It could not be connected to, or left without an answer. Gives whether it is ejected by this. */
@@ -147,7 +160,7 @@ export class Group {
     if (now - server.until > EJECTION_MAX) server.ejections = 0
     server.state = 'ejected'
     server.until = now + Math.min(EJECTION * 2 ** server.ejections++, EJECTION_MAX)
-    this.#careful = true
+    this.#changed()
     return true
   }
 
@@ -166,8 +179,7 @@ export class Group {
     server.row = 0
     if (!well) server.state = 'down'
     else this.#welcome(server, this.#clock.now(), slow_start)
-    this.#careful = true
-    if (well && this.freed !== null) { while (this.freed()); }
+    this.#changed()
     return true
   }
 
@@ -175,41 +187,64 @@ export class Group {
   review(): void {
     const now = this.#clock.now()
     let careful = false
+    let back = false
     for (const server of this.servers) {
       if (server.state === 'ejected' && now >= server.until) {
         this.#welcome(server, server.until, this.options.slow_start)
+        back = true
       }
       if (server.state === 'slow' && now >= server.until) server.state = 'up'
       if (server.state !== 'up') careful = true
     }
     this.#careful = careful
+    // Whoever waits goes before the one who is about to choose.
+    if (back && this.freed !== null) this.freed(Infinity)
+  }
+
+  /**
+   * The clock time at which one that is left alone may be chosen again; `Infinity`: no time changes anything. A slow return has
+   * no such time: who may have no other server is given that one.
+   */
+  get changes(): number {
+    let next = Infinity
+    for (const { state, until } of this.servers) {
+      if (state === 'ejected' && until < next) next = until
+    }
+    return next
+  }
+
+  /** One who was not left alone may be so now, or the other way round. */
+  #changed(): void {
+    this.#careful = true
+    if (this.freed !== null) this.freed(Infinity)
   }
 
   /** The first failure ejects it again: {@link Server.row} stays until a request goes well. */
   #welcome(server: Server, now: number, slowStart: number): void {
     server.state = 'slow'
+    server.recoveries++
     server.until = now + slowStart
     server.credit = 0
   }
 
-  #full(tried: ReadonlySet<Server> | null, suspected: boolean): boolean {
+  #full(tried: Tried | null, suspected: boolean): boolean {
     if (this.#most === Infinity) return false
     return this.servers.some((server) => server.active >= this.#most && this.#well(server, tried, suspected))
   }
 
-  #well(server: Server, tried: ReadonlySet<Server> | null, suspected: boolean): boolean {
+  #well(server: Server, tried: Tried | null, suspected: boolean): boolean {
     if (server.state === 'down' || (server.state === 'ejected' && !suspected)) return false
     return tried === null || !tried.has(server)
   }
 
-  #pick(key: string, tried: ReadonlySet<Server> | null, suspected: boolean): Server | null {
+  #pick(key: string, tried: Tried | null, suspected: boolean): Server | null {
     const { balance } = this.options
     if (balance === 'least') return this.#pickLeast(tried, suspected)
     if (balance === 'hash_client' || balance === 'hash_url') return this.#pickByHash(key, tried, suspected)
     return this.#pickInOrder(balance === 'first' ? 0 : this.#turn, tried, suspected)
   }
 
-  #pickInOrder(from: number, tried: ReadonlySet<Server> | null, suspected: boolean): Server | null {
+  #pickInOrder(from: number, tried: Tried | null, suspected: boolean): Server | null {
     const { servers } = this
     let hesitant = -1
     for (let i = 0; i < servers.length; i++) {
@@ -230,7 +265,7 @@ export class Group {
     return servers[hesitant]
   }
 
-  #pickLeast(tried: ReadonlySet<Server> | null, suspected: boolean): Server | null {
+  #pickLeast(tried: Tried | null, suspected: boolean): Server | null {
     const { servers } = this
     let best: Server | null = null
     let least = Infinity
@@ -249,7 +284,7 @@ export class Group {
   }
 
   /** Rendezvous hashing: each server has a score for the key, and the highest wins. */
-  #pickByHash(key: string, tried: ReadonlySet<Server> | null, suspected: boolean): Server | null {
+  #pickByHash(key: string, tried: Tried | null, suspected: boolean): Server | null {
     const hash = hashOf(key)
     let best: Server | null = null
     let hesitant: Server | null = null

@@ -20,14 +20,14 @@ class Waiter implements Turn {
   #resolve!: (server: Server) => void
   #reject!: (failure: Failure) => void
 
-  constructor(queue: GroupQueue, clock: Clock, choose: () => Server | null) {
+  constructor(queue: GroupQueue, clock: Clock, choose: () => Server | null, patience: number) {
     this.choose = choose
     this.#queue = queue
     this.server = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#stop = clock.after(queue.patience, () => this.cancel(queue.busy('no server had room in time')))
+    this.#stop = clock.after(patience, () => this.cancel(queue.busy('no server had room in time')))
   }
 
   serve(server: Server): void {
@@ -49,6 +49,11 @@ export class GroupQueue {
   readonly #clock: Clock
   readonly #room: number
   readonly #waiters = new Set<Waiter>()
+  #serving = false
+  /** More has become possible while those who wait were asked. */
+  #again = false
+  /** Stops the wait for what time alone changes; `null`: nobody waits for that. */
+  #undo: (() => void) | null = null
 
   /** `room`: how many may wait. */
   constructor(group: Group, clock: Clock, room: number, patience: number) {
@@ -56,7 +61,7 @@ export class GroupQueue {
     this.#clock = clock
     this.#room = room
     this.patience = patience
-    if (room > 0) group.freed = () => this.#freed()
+    if (room > 0) group.freed = (count) => this.#freed(count)
   }
 
   get waiting(): number {
@@ -68,13 +73,14 @@ export class GroupQueue {
     return this.#room > 0
   }
 
-  /** Wait for what `choose` finds. @throws Failure servers-busy, when as many wait as may */
-  wait(choose: () => Server | null): Turn {
+  /** Wait for what `choose` finds; so many ms it has waited already. @throws Failure servers-busy, when as many wait as may */
+  wait(choose: () => Server | null, waited = 0): Turn {
     if (this.#waiters.size >= this.#room) {
       throw this.busy(this.#room === 0 ? 'all servers are full' : `${this.#room} requests wait already`)
     }
-    const waiter = new Waiter(this, this.#clock, choose)
+    const waiter = new Waiter(this, this.#clock, choose, Math.max(0, this.patience - waited))
     this.#waiters.add(waiter)
+    if (this.#undo === null) this.#watch()
     return waiter
   }
 
@@ -83,19 +89,51 @@ export class GroupQueue {
   }
 
   leave(waiter: Turn): boolean {
-    return this.#waiters.delete(waiter as Waiter)
+    if (!this.#waiters.delete(waiter as Waiter)) return false
+    if (this.#waiters.size === 0) this.#watch()
+    return true
   }
 
-  #freed(): boolean {
-    // All are asked, in order: one may wait for another server than the one before.
-    for (const waiter of this.#waiters) {
-      const server = waiter.choose()
-      if (server === null) continue
-      this.#waiters.delete(waiter)
-      this.#group.begin(server)
-      waiter.serve(server)
-      return true
+  /** There may be servers for so many. All are asked, in order: one may wait for another server than the one before. */
+  #freed(count: number): void {
+    if (this.#waiters.size === 0) return
+    // Who is asked may be the first to notice that a server is back, in the midst of being asked.
+    if (this.#serving) {
+      this.#again = true
+      return
     }
-    return false
+    this.#serving = true
+    try {
+      do {
+        this.#again = false
+        for (const waiter of this.#waiters) {
+          const server = waiter.choose()
+          if (server === null) continue
+          this.#waiters.delete(waiter)
+          this.#group.begin(server)
+          waiter.serve(server)
+          if (--count === 0) break
+        }
+        // That is another matter than the one place this was about.
+        if (this.#again) count = Infinity
+      } while (this.#again)
+    } finally {
+      this.#serving = false
+    }
+    if (count > 0 || this.#waiters.size === 0) this.#watch()
+  }
+
+  /** While somebody waits, look again when a server comes back that was left alone for a while. */
+  #watch(): void {
+    if (this.#undo !== null) this.#undo()
+    this.#undo = null
+    const { changes } = this.#group
+    if (this.#waiters.size === 0 || changes === Infinity) return
+    this.#undo = this.#clock.after(Math.max(0, changes - this.#clock.now()), () => {
+      this.#undo = null
+      this.#group.review()
+      // Rung a little too early: once more.
+      if (this.#undo === null) this.#watch()
+    })
   }
 }

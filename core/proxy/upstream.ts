@@ -4,7 +4,7 @@ import type { UpstreamSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
 import { Checks } from '../flow/checks.ts'
 import type { Dialler } from '../flow/dial.ts'
-import { Group, type Server } from '../flow/group.ts'
+import { Group, type Server, type Tried } from '../flow/group.ts'
 import { GroupQueue } from '../flow/group_queue.ts'
 import type { Origin, Origins } from '../flow/origins.ts'
 import { cookieOf } from '../http/cookie.ts'
@@ -55,7 +55,7 @@ export class Upstream {
   }
 
   /** The server for this exchange, or `null`: it has to wait, or there is none. */
-  choose(client: Client, tried: ReadonlySet<Server> | null): Server | null {
+  choose(client: Client, tried: Tried | null): Server | null {
     const before = this.#before(client)
     if (before !== null && this.group.well(before, tried)) {
       if (this.group.usable(before, tried)) return before
@@ -78,13 +78,19 @@ export class Upstream {
   /** The same, waiting where that helps. @throws Failure servers-down, servers-busy */
   async wait(client: Client, tried: ReadonlySet<Server> | null): Promise<Server> {
     if (!this.group.full(tried)) throw new Failure('servers-down', this.name)
-    const turn = this.queue.wait(() => this.choose(client, tried))
+    const { clock } = client.proxy
+    const since = clock.now()
+    // Whose server could not be reached may have waited already.
+    const waited = Math.max(0, client.record.queue)
+    const still = tried === null ? null : stillTried(tried)
+    const turn = this.queue.wait(() => this.choose(client, still), waited)
     client.race = turn
     client.wait('connect', 0)
     try {
       return await turn.server
     } finally {
       client.race = null
+      client.record.queue = waited + clock.now() - since
     }
   }
 
@@ -123,6 +129,13 @@ export function originOf(server: Server, origins: Origins): Origin {
   const { origin } = server
   if (origin !== null && origin.listed) return origin
   return server.origin = origins.find(server.host, server.port, false, server.securing)
+}
+
+/** Of these, those that were not well again meanwhile: nobody who waits is to be passed there by who comes later. */
+function stillTried(tried: ReadonlySet<Server>): Tried {
+  const recoveries = new Map<Server, number>()
+  for (const server of tried) recoveries.set(server, server.recoveries)
+  return { has: (server) => recoveries.get(server) === server.recoveries }
 }
 
 /** What names a server without telling where it is. */

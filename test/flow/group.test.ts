@@ -279,17 +279,57 @@ describe('a limit of requests', () => {
 
   test('it is told when there is room', () => {
     const { group, servers } = world(2, { most: 1 })
-    let told = 0
-    group.freed = () => told++ < 0
+    const told: number[] = []
+    group.freed = (count) => void told.push(count)
     group.begin(servers[0])
-    expect(told).toBe(0)
+    expect(told).toEqual([])
     group.end(servers[0])
-    expect(told).toBe(1)
-    group.judged(servers[0], false)
-    expect(told).toBe(1)
-    group.judged(servers[0], true)
-    group.judged(servers[0], true)
-    expect(told).toBe(2)
+    expect(told).toEqual([1])
+  })
+
+  test('it is told when a server goes, comes back, or is alone with suspicion', () => {
+    const { clock, group, servers } = world(2, { most: 1 })
+    let told = 0
+    group.freed = (count) => {
+      expect(count).toBe(Infinity)
+      told++
+    }
+    const events: readonly (readonly [() => unknown, number])[] = [
+      [() => group.judged(servers[0], false), 1],
+      [() => group.judged(servers[0], false), 1],
+      [() => group.judged(servers[0], true), 1],
+      [() => group.judged(servers[0], true), 2],
+      [() => group.failed(servers[1]), 2],
+      [() => eject(group, servers[1]), 3],
+      [() => clock.advance(EJECTION - 1), 3],
+      [() => group.review(), 3],
+      [() => clock.advance(1), 3],
+      [() => group.choose(''), 4],
+      [() => group.choose(''), 4],
+      [() => group.failed(servers[0]), 4],
+      [() => group.succeeded(servers[0]), 5],
+      [() => group.succeeded(servers[0]), 5],
+    ]
+    for (const [event, count] of events) {
+      event()
+      expect(told).toBe(count)
+    }
+  })
+
+  test('the time of the next return is known', () => {
+    const { clock, group, servers } = world(3, { slow_start: 1000 })
+    expect(group.changes).toBe(Infinity)
+    eject(group, servers[0])
+    const first = clock.now() + EJECTION
+    clock.advance(10)
+    eject(group, servers[1])
+    expect(group.changes).toBe(first)
+    clock.advance(EJECTION - 10)
+    group.review()
+    expect(group.changes).toBe(first + 10)
+    group.judged(servers[1], false)
+    // Whose share grows is given to who has no other choice: no time is waited for.
+    expect([servers[0].state, group.changes]).toEqual(['slow', Infinity])
   })
 })
 
@@ -307,7 +347,7 @@ test.each(ALL)('%s: whatever happens, whoever may be asked is found, and nobody 
       const { clock, group, servers } = world(3, { balance, most, slow_start: 5000 })
       const open: Server[] = []
       let freed = 0
-      group.freed = () => freed++ < 0
+      group.freed = () => void freed++
       for (const [what, which] of events) {
         const server = servers[which % servers.length]
         if (what === 'fail') group.failed(server)

@@ -5,7 +5,7 @@ import { settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
 import { ORIGIN, World } from './world.ts'
 
-const SECOND: Endpoint = { family: 4, address: '198.51.100.2', port: 80 }
+export const SECOND: Endpoint = { family: 4, address: '198.51.100.2', port: 80 }
 export const SERVERS: readonly string[] = [ORIGIN, SECOND].map(({ address, port }) => `${address}:${port}`)
 export const ask = (path = '/', fields = ''): string => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${fields}\r\n`
 

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { EJECTION, SERVER_FALL } from '../../core/limits.ts'
+import { NOT_TAKEN } from '../../core/proxy/record.ts'
 import { Upstreams } from '../../core/proxy/route.ts'
 import { Peer } from '../memory/peer.ts'
 import { settle } from '../memory/machine.ts'
-import { ask, SERVERS, Site } from './site.ts'
+import { ask, SECOND, SERVERS, Site } from './site.ts'
 import { machineOf, OK, settingsOf, World } from './world.ts'
 
 describe('sites', () => {
@@ -237,6 +239,7 @@ describe('limits', () => {
     expect(waiting.text).toBe('')
     await site.world.pass(200)
     expect(waiting.text).toMatch(/^HTTP\/1.1 503 /)
+    expect(site.world.seen[0].queue).toBe(3000)
     const leaving = await site.world.client()
     await leaving.send(ask())
     // Whether it has left is looked at in each sweep.
@@ -271,6 +274,107 @@ describe('limits', () => {
     await site.world.pass(1000)
     expect(site.counts().map(([active]) => active)).toEqual([0, 0])
     for (const one of [await site.world.origin(), await site.second()]) await one.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('who waits has a server that comes back after a while alone', async () => {
+    const site = await Site.open('max_connections=1', 'queue=4', 'balance=first')
+    const [, second] = site.group.servers
+    const busy = await site.world.client()
+    await busy.send(ask('/busy'))
+    const first = await site.world.origin()
+    for (let i = 0; i < SERVER_FALL; i++) site.group.failed(second)
+    const clients = []
+    for (let i = 0; i < 3; i++) {
+      clients.push(await site.world.client())
+      await clients[i].send(ask(`/${i}`, 'Connection: close\r\n'))
+    }
+    expect(site.world.proxy.upstreams.snapshot().upstream_waiting).toEqual({ s: 3 })
+    site.answer()
+    await site.world.pass(EJECTION)
+    await settle(24)
+    for (const client of clients) expect(client.text).toMatch(/^HTTP\/1.1 200 /)
+    // How long each has waited is in its record.
+    expect(site.world.seen.map(({ queue }) => queue)).toEqual([EJECTION, EJECTION, EJECTION])
+    await first.send(OK)
+    expect(site.world.seen.at(-1)!.queue).toBe(NOT_TAKEN)
+    expect(site.counts()).toEqual([[0, 1, 0], [0, 3, 3]])
+    for (const client of [busy, ...clients]) await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('who has tried it in vain may try it again when it is back, and waits no longer for that', async () => {
+    const site = await Site.open('max_connections=1', 'queue=4', 'balance=first', 'queue_timeout=5s')
+    site.closeSecond()
+    const busy = await site.world.client()
+    await busy.send(ask('/busy'))
+    const first = await site.world.origin()
+    const clients = []
+    for (let i = 0; i < SERVER_FALL; i++) {
+      clients.push(await site.world.client())
+      await clients[i].send(ask(`/${i}`, 'Connection: close\r\n'))
+    }
+    expect([site.states, site.counts()[1][2]]).toEqual([['up', 'ejected'], SERVER_FALL])
+    // It is not: each that tries it makes that time longer.
+    await site.world.pass(EJECTION)
+    expect(site.counts()[1][2]).toBe(SERVER_FALL + 1)
+    expect(site.world.proxy.upstreams.snapshot().upstream_waiting).toEqual({ s: SERVER_FALL })
+    const back = await site.world.machine.listen(SECOND)
+    void site.world.tasks.run(back, async (socket) => {
+      const peer = new Peer(socket)
+      await settle()
+      await peer.send('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok')
+    })
+    await site.world.pass(2 * EJECTION)
+    await settle(24)
+    for (const client of clients) expect(client.text).toMatch(/^HTTP\/1.1 200 /)
+    expect(site.world.seen.map(({ queue }) => queue)).toEqual(clients.map(() => 3 * EJECTION))
+    await first.send(OK)
+    back.close()
+    expect(site.counts().map(([active]) => active)).toEqual([0, 0])
+    for (const client of [busy, ...clients]) await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('all waits of a request together last no longer than queue_timeout', async () => {
+    const site = await Site.open('max_connections=1', 'queue=4', 'balance=first', 'queue_timeout=5s')
+    site.closeSecond()
+    const busy = await site.world.client()
+    await busy.send(ask('/busy'))
+    await site.world.origin()
+    for (let i = 1; i < SERVER_FALL; i++) site.group.failed(site.group.servers[1])
+    const client = await site.world.client()
+    await client.send(ask())
+    await site.world.pass(4999)
+    expect(client.text).toBe('')
+    expect(site.counts()[1][2]).toBeGreaterThan(SERVER_FALL)
+    await site.world.pass(1)
+    expect(client.text).toMatch(/^HTTP\/1.1 503 /)
+    expect(site.world.seen[0]).toMatchObject({ failure: 'servers-busy', queue: 5000 })
+    await busy.reset()
+    await site.world.pass(1000)
+    await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('with a cookie, its own server is waited for until it is down', async () => {
+    const site = await Site.open('max_connections=1', 'queue=1', 'sticky=cookie', 'balance=first')
+    const one = await site.world.client()
+    await one.send(ask())
+    const first = await site.world.origin()
+    await first.send(OK)
+    const cookie = cookieIn(await one.news())
+    await one.send(ask('/2'))
+    const other = await site.world.client()
+    await other.send(ask('/3', `Cookie: ${cookie}\r\n`))
+    expect(site.counts()).toEqual([[1, 2, 0], [0, 0, 0]])
+    site.group.judged(site.group.servers[0], false)
+    const second = await site.second()
+    await second.send(OK)
+    expect(second.text).toContain('GET /3')
+    expect(other.text).toMatch(/^HTTP\/1.1 200 /)
+    await first.send(OK)
+    for (const client of [one, other]) await client.close()
     expect(await site.leftovers()).toEqual([])
   })
 

@@ -51,6 +51,7 @@ export interface Seen {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly reused: boolean
+  readonly queue: number
   readonly firstByte: number
   readonly dns: number
   readonly connect: number
@@ -140,11 +141,12 @@ export class World {
 }
 
 function seen(record: ExchangeRecord): Seen {
-  const { request, status, failure, reason, id, bytesIn, bytesOut, reused, firstByte, dns, connect, total } = record
+  const { request, status, failure, reason, id, bytesIn, bytesOut, reused, queue, firstByte, dns, connect, total } =
+    record
   return {
     request: request === null ? '' : `${request.method()} ${request.target()}`,
     result: resultCode(record),
-    ...{ status, failure, reason, id, bytesIn, bytesOut, reused, firstByte, dns, connect, total },
+    ...{ status, failure, reason, id, bytesIn, bytesOut, reused, queue, firstByte, dns, connect, total },
   }
 }
 
