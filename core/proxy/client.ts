@@ -155,7 +155,8 @@ export class Client implements Timed, Connected {
     this.record.secure = this.secure
     this.record.listener = listener.settings.name
     proxy.deadlines.add(this)
-    if (arrival.rest.length > 0) this.messages.fed({ done: false, value: arrival.rest })
+    // Whoever serves it pulls that first, in whichever protocol.
+    if (arrival.rest.length > 0) this.messages.putBack(Promise.resolve({ done: false, value: arrival.rest }))
   }
 
   /** Wait for this from now on, and for `ms` at most; 0: without limit. */
