@@ -13,6 +13,8 @@ const BLANKS = /[ \t]+/
 export interface ResolvConf {
   /** In the order they are to be asked; that of this machine when the file names none, as the C library does. */
   readonly servers: readonly Endpoint[]
+  /** It names one at least. */
+  readonly named: boolean
   /** Domains put after names without a dot, in order. */
   readonly search: readonly string[]
 }
@@ -35,8 +37,9 @@ export function parseResolvConf(text: string): ResolvConf {
       }
     }
   }
-  if (servers.length === 0) servers.push({ family: 4, address: '127.0.0.1', port: DNS_PORT })
-  return { servers, search }
+  const named = servers.length > 0
+  if (!named) servers.push({ family: 4, address: '127.0.0.1', port: DNS_PORT })
+  return { servers, named, search }
 }
 
 /** The servers of the configuration: addresses, with a port or without. Throws a TypeError for one that is none. */

@@ -61,11 +61,14 @@ interface Pending {
 /** A file that is looked at again from time to time. */
 interface Followed {
   readonly path: string
-  /** Size and time of what was read; '' before that. */
+  /** Size and time of what was read, or why nothing was; '' before that. */
   seen: string
-  readonly take: (text: string) => void
+  /** `lack`: why there is no text; empty where there is one. */
+  readonly take: (text: string, lack: string) => void
 }
 
+/** Of a file: a missing one is an empty one. */
+const MISSING = 'is not there'
 const NONE: readonly string[] = []
 const LOOPBACK: { readonly 4: readonly string[]; readonly 6: readonly string[] } = { 4: ['127.0.0.1'], 6: ['::1'] }
 const NO_HOSTS: ReadonlyMap<string, HostsEntry> = new Map()
@@ -73,6 +76,7 @@ const NO_HOSTS: ReadonlyMap<string, HostsEntry> = new Map()
 export class Resolver {
   readonly #runtime: Runtime
   readonly #settings: DnsSettings
+  readonly #warn: (words: string) => void
   readonly #cache: Cache
   readonly #pending: { readonly 4: Map<string, Pending>; readonly 6: Map<string, Pending> } = {
     4: new Map(),
@@ -95,14 +99,16 @@ export class Resolver {
   #stale = 0
   #failures = 0
 
-  /** Throws a TypeError for a server of the settings that is none. */
-  constructor(runtime: Runtime, settings: DnsSettings) {
+  /** `warn` is told what the operator should know. Throws a TypeError for a server of the settings that is none. */
+  constructor(runtime: Runtime, settings: DnsSettings, warn: (words: string) => void = () => {}) {
     this.#runtime = runtime
     this.#settings = settings
+    this.#warn = warn
     this.#cache = new Cache(settings)
     this.#servers = new Servers(parseServers(settings.servers))
     if (settings.servers.length === 0) {
-      this.#files.push({ path: settings.resolv_conf, seen: '', take: (text) => this.#takeResolvConf(text) })
+      const take = (text: string, lack: string) => this.#takeResolvConf(text, lack)
+      this.#files.push({ path: settings.resolv_conf, seen: '', take })
     }
     if (settings.hosts) {
       this.#files.push({ path: settings.hosts_file, seen: '', take: (text) => void (this.#hosts = parseHosts(text)) })
@@ -366,22 +372,29 @@ export class Resolver {
     for (const file of this.#files) {
       try {
         const status = await this.#runtime.files.status(file.path)
-        const seen = status === null ? 'missing' : `${status.size} ${status.modified}`
+        const seen = status === null ? MISSING : `${status.size} ${status.modified}`
         if (seen === file.seen) continue
-        // A file far too large is no such file; a missing one is an empty one.
+        // A file far too large is no such file.
         if (status !== null && status.size > DNS_FILE_SIZE) continue
-        file.take(status === null ? '' : new TextDecoder().decode(await this.#runtime.files.read(file.path)))
+        if (status === null) file.take('', MISSING)
+        else file.take(new TextDecoder().decode(await this.#runtime.files.read(file.path)), '')
         file.seen = seen
       } catch (error) {
         // It may be there again the next time; until then what was read before holds.
         if (!(error instanceof SystemFailure)) throw error
-        if (file.seen === '') file.take('')
+        if (file.seen !== '') continue
+        file.seen = `cannot be read (${error.message})`
+        file.take('', file.seen)
       }
     }
   }
 
-  #takeResolvConf(text: string): void {
-    const { servers, search } = parseResolvConf(text)
+  #takeResolvConf(text: string, lack: string): void {
+    const { servers, named, search } = parseResolvConf(text)
+    if (!named) {
+      const why = lack === '' ? 'names no server' : lack
+      this.#warn(`${this.#settings.resolv_conf} ${why}, so that names are asked of ${servers[0]!.address}`)
+    }
     this.#servers = new Servers(servers, this.#servers.all)
     this.#search = search
     // Another network may give other answers.

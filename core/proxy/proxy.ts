@@ -12,6 +12,7 @@ import { Resolver } from '../flow/resolver.ts'
 import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
 import { LOCALS_CHECK } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
+import { logger } from './diagnostics.ts'
 import type { Pages } from './pages.ts'
 import { Parents } from './parents.ts'
 import { NOT_TAKEN } from './record.ts'
@@ -57,7 +58,7 @@ export class Proxy {
     this.epoch = runtime.clock.date() - runtime.clock.now()
     this.deadlines = new Deadlines(runtime.clock, shortestTime(settings))
     this.deadlines.listen(() => this.#swept())
-    this.resolver = new Resolver(runtime, settings.dns)
+    this.resolver = new Resolver(runtime, settings.dns, (words) => logger('dns').warning('{words}', { words }))
     this.destinations = new Destinations(outgoing, runtime.addresses())
     this.#localsDue = this.deadlines.now + LOCALS_CHECK
     this.dialler = new Dialler(runtime, this.resolver, this.destinations, outgoing)

@@ -24,10 +24,14 @@ const SETTINGS: DnsSettings = {
   resolv_conf: '/etc/resolv.conf',
 }
 
-function setUp(scripts: Record<string, Script>, settings: Partial<DnsSettings> = {}): [Machine, Resolver] {
+function setUp(
+  scripts: Record<string, Script>,
+  settings: Partial<DnsSettings> = {},
+  warn?: (words: string) => void,
+): [Machine, Resolver] {
   const machine = new Machine()
   for (const [label, script] of Object.entries(scripts)) machine.servers.set(label, script)
-  return [machine, new Resolver(machine.runtime, { ...SETTINGS, servers: Object.keys(scripts), ...settings })]
+  return [machine, new Resolver(machine.runtime, { ...SETTINGS, servers: Object.keys(scripts), ...settings }, warn)]
 }
 
 /** Answers each question with these records of its type, or with none. */
@@ -816,9 +820,41 @@ describe('files', () => {
     expect((await machine.outcome(resolver.lookup('www.x.test', 4))).value).toEqual(['10.0.0.1'])
   })
 
-  test('without resolv.conf this machine is asked', async () => {
-    const [machine, resolver] = setUp({ [A]: good }, { servers: [] })
-    expect((await machine.outcome(resolver.lookup('www.x.test', 4))).value).toEqual(['192.0.2.1'])
+  test('without resolv.conf, or a server in it, this machine is asked, and that is told', async () => {
+    const told: string[] = []
+    const [machine, resolver] = setUp({ [A]: good }, { servers: [], hosts: true }, (words) => told.push(words))
+    const path = '/etc/resolv.conf'
+    const steps: readonly [change: () => void, words: string][] = [
+      [() => {}, 'is not there'],
+      [() => machine.files.set(path, 'nameserver 127.0.0.1\n'), ''],
+      [() => machine.files.set(path, '# nobody\nsearch x.test\n'), 'names no server'],
+      [() => machine.files.set(path, 'nameserver 127.0.0.1\n\n'), ''],
+      // What was read before holds.
+      [() => machine.denied.add(path), ''],
+      [() => {
+        machine.denied.clear()
+        machine.files.delete(path)
+      }, 'is not there'],
+    ]
+    for (const [change, words] of steps) {
+      change()
+      for (let i = 0; i < 2; i++) {
+        await machine.advance(2100)
+        expect((await machine.outcome(resolver.lookup('www.x.test', 4))).value).toEqual(['192.0.2.1'])
+      }
+      expect(told.splice(0)).toEqual(words === '' ? [] : [`${path} ${words}, so that names are asked of 127.0.0.1`])
+    }
+  })
+
+  test('one that cannot be read from the start', async () => {
+    const told: string[] = []
+    const [machine, resolver] = setUp({ [A]: good }, { servers: [] }, (words) => told.push(words))
+    machine.denied.add('/etc/resolv.conf')
+    for (let i = 0; i < 2; i++) {
+      await machine.advance(2100)
+      expect((await machine.outcome(resolver.lookup('www.x.test', 4))).value).toEqual(['192.0.2.1'])
+    }
+    expect(told).toEqual(['/etc/resolv.conf cannot be read (denied (EACCES)), so that names are asked of 127.0.0.1'])
   })
 
   test('the search list is for names without a dot, where those are allowed', async () => {

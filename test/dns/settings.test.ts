@@ -21,6 +21,12 @@ describe('parseResolvConf()', () => {
   ])('%j', (text, expected) => expect(servers(text)).toEqual(expected))
 
   test.each([
+    ['', false],
+    ['nameserver x\n', false],
+    ['nameserver 127.0.0.1\n', true],
+  ])('whether a server is named: %j', (text, named) => expect(parseResolvConf(text).named).toBe(named))
+
+  test.each([
     ['', []],
     ['search A.test b.test.\n', ['a.test', 'b.test']],
     ['domain c.test\n', ['c.test']],
