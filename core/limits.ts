@@ -164,6 +164,8 @@ export const CHECK_JITTER = 0.1
 
 /** How often it is said that a parent does not accept our login, ms: all requests fail by it. */
 export const PARENT_COMPLAINTS_TIME = 60_000
+/** How often it is said that there is nothing to connect from, ms: all requests may fail by it. */
+export const SOURCE_COMPLAINTS_TIME = 60_000
 
 // TLS inside tunnels
 

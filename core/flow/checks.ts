@@ -7,6 +7,7 @@ import { type Runtime, type Socket, SystemFailure } from '../runtime.ts'
 import type { Destination, DialTimings } from './dial.ts'
 import type { Group, Server } from './group.ts'
 import { Messages } from './messages.ts'
+import { NoSource } from './sources.ts'
 
 export interface CheckOptions {
   /** `tcp`: it accepts a connection. `http`: it answers a GET with 2xx or 3xx. */
@@ -79,11 +80,12 @@ export class Checks {
     this.#under.set(server, this.#runtime.clock.after(this.#pause(), () => void this.#check(server)))
   }
 
-  /** What is wrong with it, or ''; `null`: a bug of ours, which says nothing of it. */
+  /** What is wrong with it, or ''; `null`: a bug or a lack of ours, which says nothing of it. */
   async #judge(server: Server): Promise<string | null> {
     try {
       return await this.#ask(server)
     } catch (error) {
+      if (error instanceof NoSource) return null
       if (error instanceof Failure) return error.detail === '' ? error.words : error.detail
       if (error instanceof SystemFailure) return error.message
       this.#report.bug(error)

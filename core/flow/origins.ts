@@ -4,12 +4,14 @@ import { withoutZone } from '../bytes/address.ts'
 import { HttpParser } from '../http/parser.ts'
 import type { Endpoint, Socket } from '../runtime.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
-import type { Destination, Dialler, DialTimings, Race } from './dial.ts'
+import type { Destination, Dialler, DialTimings } from './dial.ts'
+import type { Found } from './found.ts'
 import { Messages } from './messages.ts'
 import type { Server } from './group.ts'
 import { Outbox } from './outbox.ts'
 import { UNBOUND } from './sources.ts'
 import type { Parent } from './parent.ts'
+import type { Race } from './race.ts'
 import type { TunnelTotals } from './tunnel.ts'
 
 /** A connection to an origin, with what reads from it and what writes to it. */
@@ -191,9 +193,12 @@ export class Origins {
     return server.origin = origin
   }
 
-  /** A kept connection, or null. It must be given back with {@link give} or {@link discard}. */
-  take(origin: Origin): OriginConnection | null {
-    const connection = origin.kept.pop()
+  /**
+   * A kept connection, or null. It must be given back with {@link give} or {@link discard}. `found`: it has to lead to what
+   * was judged; `null`: nobody has asked where it leads.
+   */
+  take(origin: Origin, found: Found | null = null): OriginConnection | null {
+    const connection = found === null ? origin.kept.pop() : this.#takeJudged(origin, found)
     if (connection === undefined) return null
     connection.kept = false
     connection.deadline = 0
@@ -203,14 +208,25 @@ export class Origins {
     return connection
   }
 
+  #takeJudged({ kept }: Origin, found: Found): OriginConnection | undefined {
+    const at = kept.findLastIndex((connection) => this.leads(connection, found))
+    return at < 0 ? undefined : kept.splice(at, 1)[0]
+  }
+
+  /** Whether it is connected to what was found. */
+  leads({ socket }: OriginConnection, found: Found): boolean {
+    return this.#dialler.leads(found, socket.peer.address)
+  }
+
   /** Begin to connect. Hand the socket to {@link connection}. @see Dialler.reach for the failures. */
   reach(
     origin: Destination,
     timings: DialTimings,
     spoof: Endpoint | null = null,
     bind: readonly string[] = UNBOUND,
+    found: Found | null = null,
   ): Race {
-    return this.#dialler.reach(origin, timings, spoof, bind)
+    return this.#dialler.reach(origin, timings, spoof, bind, found)
   }
 
   /** It was looked for and not connected to: nothing remembers it when nothing uses it. */

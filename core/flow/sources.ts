@@ -2,6 +2,7 @@
 
 import type { Family } from '../bytes/address.ts'
 import type { OutgoingSettings } from '../config/settings.ts'
+import { Failure } from '../failure.ts'
 import type { Connecting, ConnectOptions, Endpoint, Runtime, Socket } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
 
@@ -20,27 +21,32 @@ export function toldOptions({ mark, tos, keep_alive, user_timeout }: Told): Conn
   return Object.keys(options).length > 0 ? options : undefined
 }
 
+/** There is nothing here to connect from, which says nothing of the place that was to be connected to. */
+export class NoSource extends Failure {}
+
 /** An address has no port left, or this machine has it no more: another of the pool may do. */
-function spent(error: unknown): boolean {
-  return error instanceof SystemFailure && (error.code === 'not-available' || error.code === 'in-use')
+export function spent(error: SystemFailure): boolean {
+  return error.code === 'not-available' || error.code === 'in-use'
 }
 
-/** The one of these addresses that a connection there may come from; `null`: none is of its family. */
-export function sourceOf(bind: readonly string[], to: Endpoint): Endpoint | null {
+/** The one of these addresses that a connection to that family may come from; `null`: none is of it. */
+export function sourceOf(bind: readonly string[], to: Endpoint['family']): Endpoint | null {
   for (const address of bind) {
     const of: Family = address.includes(':') ? 6 : 4
-    if (of === to.family) return { family: of, address, port: 0 }
+    if (of === to) return { family: of, address, port: 0 }
   }
   return null
 }
 
 export class Sources {
+  readonly pool: readonly string[]
   /** One for each address of the pool; one alone, perhaps `undefined`, where the system chooses. */
   readonly #options: readonly (ConnectOptions | undefined)[]
   #turn = 0
 
   constructor(told: Told, pool: readonly string[], of: Family) {
     const options = toldOptions(told)
+    this.pool = pool
     this.#options = pool.length === 0
       ? [options]
       : pool.map((address) => ({ ...options, from: { family: of, address, port: 0 } }))
@@ -64,7 +70,7 @@ export class Sources {
         try {
           return await connecting.socket
         } catch (error) {
-          if (cancelled || tried === all.length || !spent(error)) throw error
+          if (cancelled || tried === all.length || !(error instanceof SystemFailure && spent(error))) throw error
           connecting = runtime.connect(to, all[(first + tried) % all.length])
         }
       }

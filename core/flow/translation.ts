@@ -67,14 +67,18 @@ export class Translation {
     return this.active && !(this.#ipv4 && LOOPBACK.test(address))
   }
 
-  /** The IPv6 addresses to dial for an IPv4 one. @throws Failure connect-unreachable */
+  /** The IPv6 addresses that an IPv4 one is reached by; none are known. */
+  synthesised(address: string): string[] {
+    return synthesise(this.#prefixes ?? [], address)
+  }
+
+  /** The same, to be dialled. @throws Failure connect-unreachable */
   of(address: string): string[] {
-    const prefixes = this.#prefixes ?? []
-    const found = synthesise(prefixes, address)
+    const found = this.synthesised(address)
     if (found.length > 0) return found
     throw new Failure(
       'connect-unreachable',
-      prefixes.length === 0
+      this.#prefixes === null || this.#prefixes.length === 0
         ? `${address} needs IPv4, and no NAT64 is known: ${this.#trouble}`
         : `${address} needs IPv4, and is none that NAT64 translates`,
     )

@@ -2,6 +2,7 @@
 
 import { Failure, type FailureCode } from '../failure.ts'
 import type { Timed } from '../flow/deadlines.ts'
+import type { Found } from '../flow/found.ts'
 import type { Server } from '../flow/group.ts'
 import { Messages } from '../flow/messages.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
@@ -13,7 +14,7 @@ import type { Awaited, Upload } from '../flow/upload.ts'
 import type { Head } from '../http/head.ts'
 import { HttpParser } from '../http/parser.ts'
 import { newTarget, type Target } from '../http/target.ts'
-import { LINGER_TIME } from '../limits.ts'
+import { AHEAD_SIZE, LINGER_TIME } from '../limits.ts'
 import type { Endpoint, Socket } from '../runtime.ts'
 import { type Arrival, arrived } from './arrival.ts'
 import type { TunnelAnswers } from './entrance.ts'
@@ -333,9 +334,13 @@ export class Client implements Timed, Connected {
     if (this.waits !== 'response' && this.waits !== 'connect' && this.waits !== 'decide' && this.waits !== 'origin') {
       return
     }
-    if (this.messages.watched || this.messages.ended || this.messages.parser.buffered) return
+    const { messages } = this
     if (this.upload !== null && !this.upload.done) return
-    this.messages.watch(nothing, this.#left)
+    // Nothing was sent yet of a body that is here; behind it there may be a reset. A service may be reading it still.
+    if (this.waits === 'connect' && !this.petition?.carrier) {
+      if (!messages.keep(AHEAD_SIZE)) return
+    } else if (messages.watched || messages.ended || messages.parser.buffered) return
+    messages.watch(nothing, this.#left)
   }
 
   /** The service is stopping: an idle connection goes at once, a busy one after its exchange. */
@@ -410,15 +415,28 @@ export class Client implements Timed, Connected {
     return bound !== null && bound.login && bound.slot !== -1 && bound.bind === this.bind ? bound.origin : null
   }
 
+  /** What `origin` was when rules judged where it is, so that it is nothing else now; `null`: none has asked. */
+  judged(origin: Origin): Found | null {
+    const found = this.petition === null ? null : this.petition.found
+    // A parent looks up for itself, and the servers of a site are others than its name.
+    if (found === null || this.upstream !== null || origin.via !== null) return null
+    return origin.host === found.host ? found : null
+  }
+
   /** A kept connection to `origin`: this client's own, or anybody's. */
   take(origin: Origin): OriginConnection | null {
     const { bound } = this
     const { bind } = this
-    if (bound !== null && bound.origin === origin && bound.bind === bind) {
+    const { origins } = this.proxy
+    const found = this.judged(origin)
+    if (
+      bound !== null && bound.origin === origin && bound.bind === bind &&
+      (found === null || origins.leads(bound, found))
+    ) {
       this.bound = null
-      if (this.proxy.origins.unbind(bound)) return bound
+      if (origins.unbind(bound)) return bound
     }
-    return this.spoofs === null && bind.length === 0 ? this.proxy.origins.take(origin) : null
+    return this.spoofs === null && bind.length === 0 ? origins.take(origin, found) : null
   }
 
   #bind(connection: OriginConnection): void {

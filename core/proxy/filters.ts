@@ -1,12 +1,13 @@
 /** The classifiers of a configuration, opened: what they need is read, and each listener gets its chain. */
 
+import { family } from '../bytes/address.ts'
 import { type HelperSettings, type ListenerSettings, RULES, type Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
+import { Failure } from '../failure.ts'
 import { type Helper, openHelper } from '../flow/classifiers.ts'
 import { IcapService } from '../flow/icap_client.ts'
 import type { IcapPool } from '../flow/icap_pool.ts'
 import { ListFailure, Lists } from '../flow/lists.ts'
-import { parseAddress } from '../bytes/address.ts'
 import { ruleName } from '../filter/actions.ts'
 import { compileRules, type Rules } from '../filter/rules.ts'
 import type { Runtime } from '../runtime.ts'
@@ -16,7 +17,7 @@ import { Chain, type Member } from './chain.ts'
 import { logger } from './diagnostics.ts'
 import type { Proxy } from './proxy.ts'
 import type { ResponseAdapter } from './response_adapter.ts'
-import { RuleBook } from './rule_book.ts'
+import { type Looked, RuleBook } from './rule_book.ts'
 import type { Counted, Snapshot } from './snapshot.ts'
 import { cannotRead, StartFailure } from './start_failure.ts'
 
@@ -32,7 +33,7 @@ export class Filters {
     this.rules = rules
     this.lists = lists
     this.#proxy = proxy
-    this.#book = new RuleBook(rules, (host) => addressesOf(proxy, host))
+    this.#book = new RuleBook(rules, (host) => look(proxy, host))
   }
 
   /** @throws StartFailure for what cannot be read or started, with what to do about it. */
@@ -206,12 +207,11 @@ async function readFiles(runtime: Runtime, { rule }: Settings): Promise<Readonly
   return files
 }
 
-async function addressesOf({ resolver, dialler, destinations }: Proxy, host: string): Promise<readonly string[]> {
+async function look({ dialler, destinations }: Proxy, host: string): Promise<Looked> {
   // Which IPv4 addresses are meant is known when the translator is.
   if (dialler.translation !== null) await dialler.translation.wait()
-  if (parseAddress(host) !== null) return destinations.meanings(host)
-  const found = await Promise.allSettled([resolver.lookup(host, 4), resolver.lookup(host, 6)])
-  return found.flatMap((one) => one.status === 'fulfilled' ? one.value : []).flatMap((one) =>
-    destinations.meanings(one)
-  )
+  if (family(host) !== null) return { addresses: destinations.meanings(host), found: null }
+  const found = await dialler.find(host)
+  const all = [found[4], found[6]].flatMap((one) => one instanceof Failure ? [] : one)
+  return { addresses: all.flatMap((one) => destinations.meanings(one)), found }
 }

@@ -1,8 +1,9 @@
 /** What connections to origins are told is tried at start, on this machine: not every engine can, nor may every user. */
 
 import { canonical, withoutZone } from '../bytes/address.ts'
-import type { OutgoingSettings } from '../config/settings.ts'
+import type { OutgoingSettings, Settings } from '../config/settings.ts'
 import { EXIT } from '../exit_codes.ts'
+import { ruleName } from '../filter/actions.ts'
 import { toldOptions } from '../flow/sources.ts'
 import type { ConnectOptions, Endpoint, Listener, Runtime } from '../runtime.ts'
 import { SystemFailure } from '../runtime.ts'
@@ -93,10 +94,16 @@ async function somewhere(runtime: Runtime): Promise<Listener | null> {
   return null
 }
 
-/** The addresses of the pools that this machine does not have now; it may have them later. */
-export function strangers({ bind4, bind6 }: OutgoingSettings, locals: readonly string[]): string[] {
+/** Those of the addresses to come from that this machine does not have now; it may have them later. */
+export function strangers({ outgoing, rule }: Settings, locals: readonly string[]): Stranger[] {
   const own = new Set(locals.map(bare))
-  return [...bind4, ...bind6].filter((address) => !own.has(bare(address)))
+  const among = (option: string, addresses: readonly string[]): Stranger[] =>
+    addresses.filter((address) => !own.has(bare(address))).map((address) => ({ option, address }))
+  return [
+    ...among('outgoing.bind4', outgoing.bind4),
+    ...among('outgoing.bind6', outgoing.bind6),
+    ...rule.flatMap((one, i) => among(`bind of rule "${ruleName(one, i)}"`, one.bind)),
+  ]
 }
 
 function bare(address: string): string {

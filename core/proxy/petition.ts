@@ -2,6 +2,7 @@
 
 import { latin1, SLASH } from '../bytes/ascii.ts'
 import type { BodySource } from '../flow/body_source.ts'
+import type { Found } from '../flow/found.ts'
 import { UNBOUND } from '../flow/sources.ts'
 import type { SafeSearchLevel } from '../config/settings.ts'
 import type { Cause, Changes, DecisionKind } from '../filter/decision.ts'
@@ -78,6 +79,8 @@ export class Petition implements Subject {
   head: Head
   target: Target
   addresses: readonly string[] | null = null
+  /** What the name was when it was looked up for that; `null`: it was not. */
+  found: Found | null = null
   tls: TlsFacts | null = null
   /** The URL that was shown to an adapter, which may change it before it says so. */
   shown = ''
@@ -206,7 +209,11 @@ export class Petition implements Subject {
     if (this.url !== before) this.rewritten = true
     // Of a captured client it need not be the one that was written.
     else target.port = port
-    if (target.host !== host) this.addresses = null
+    // Of a captured client, too, another port is another place: that of the name.
+    if (target.host !== host || target.port !== port) {
+      this.addresses = null
+      this.found = null
+    }
   }
 
   /** It is given up. */

@@ -9,8 +9,10 @@ import { Dialler } from '../flow/dial.ts'
 import type { DialTimings } from '../flow/dial.ts'
 import { Origins } from '../flow/origins.ts'
 import { Resolver } from '../flow/resolver.ts'
+import { Seldom } from '../flow/seldom.ts'
+import type { NoSource } from '../flow/sources.ts'
 import type { RequestForwarding, ResponseForwarding } from '../http/forward.ts'
-import { LOCALS_CHECK } from '../limits.ts'
+import { LOCALS_CHECK, SOURCE_COMPLAINTS_TIME } from '../limits.ts'
 import type { Clock, Runtime } from '../runtime.ts'
 import { logger } from './diagnostics.ts'
 import type { Pages } from './pages.ts'
@@ -43,6 +45,8 @@ export class Proxy {
   /** Added to a clock time, gives milliseconds since 1970. Followed at each sweep, for the system's clock may be set. */
   epoch: number
   readonly #report: (error: unknown) => void
+  readonly #log = logger('outgoing')
+  readonly #complaints: Seldom
   #date = ''
   #localsDue: number
   #references = 0
@@ -55,6 +59,7 @@ export class Proxy {
     this.settings = settings
     this.pages = pages
     this.#report = report
+    this.#complaints = new Seldom(runtime.clock, 1, SOURCE_COMPLAINTS_TIME)
     this.epoch = runtime.clock.date() - runtime.clock.now()
     this.deadlines = new Deadlines(runtime.clock, shortestTime(settings))
     this.deadlines.listen(() => this.#swept())
@@ -127,6 +132,13 @@ export class Proxy {
     this.statistics.bug()
     this.#report(error)
     return new Failure('bug')
+  }
+
+  /** There was nothing to connect from. Said once in a while. */
+  lacksSource({ code, detail }: NoSource): void {
+    // A rule that leaves out a family of addresses is no trouble.
+    if (code !== 'source-unavailable' || !this.#complaints.may()) return
+    this.#log.warning('no free address, port or socket to connect from: {why}', { why: detail })
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type { Destination } from '../flow/dial.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { writeProxyHeader } from '../haproxy/write.ts'
 import type { Target } from '../http/target.ts'
+import { NoSource } from '../flow/sources.ts'
 import type { Socket } from '../runtime.ts'
 import type { Client } from './client.ts'
 import { type Dial, dialPort } from './petition.ts'
@@ -29,13 +30,14 @@ export async function reach(
   client.wait('connect', 0)
   const timings = proxy.timings()
   const { bind } = client
-  const race = proxy.origins.reach(place, timings, client.spoofs, bind)
+  const race = proxy.origins.reach(place, timings, client.spoofs, bind, client.judged(origin))
   client.race = race
   let socket: Socket
   try {
     socket = await race.socket
   } catch (error) {
     proxy.origins.forget(origin)
+    if (error instanceof NoSource) proxy.lacksSource(error)
     throw error
   } finally {
     client.race = null
@@ -92,8 +94,12 @@ async function reachServer(client: Client, upstream: Upstream, origin: Origin): 
     } catch (error) {
       const server = client.server
       if (server === null || client.late !== null) throw error
-      if (!(error instanceof Failure) || error.who !== 'origin') throw error
-      upstream.failed(server, error.detail)
+      if (!(error instanceof Failure)) throw error
+      // What we cannot connect from says nothing of the server; another one may be reached all the same.
+      if (!(error instanceof NoSource)) {
+        if (error.who !== 'origin') throw error
+        upstream.failed(server, error.detail)
+      }
       client.leave()
       tried.add(server)
       const next = upstream.choose(client, tried)

@@ -22,6 +22,9 @@ export async function review(client: Client, facts: TlsFacts): Promise<Review> {
   const chain = client.listener.chain!
   const dialled = petition.dial
   petition.tls = facts
+  // Where it goes is known by now, whatever a name is elsewhere.
+  const goes = connectedTo(client)
+  petition.addresses ??= goes
   // What only reports holds now as it did before, and is told once.
   petition.reported = []
   const again = await chain.review(petition)
@@ -32,6 +35,7 @@ export async function review(client: Client, facts: TlsFacts): Promise<Review> {
     const own = changeHead(head, { ...NO_CHANGES, url: `${facts.sni}:${target.port}` })
     const inside = new Petition(client.petitioner(), own.head, parseTarget(own.head))
     inside.tls = facts
+    inside.addresses = goes
     try {
       const outcome = await chain.decide(inside)
       if (inside.cause !== null) client.record.judged(inside)
@@ -43,4 +47,10 @@ export async function review(client: Client, facts: TlsFacts): Promise<Review> {
     }
   }
   return { kind: 'forward', dial: petition.dial === dialled ? null : petition.dial }
+}
+
+/** The address of the origin, as rules about addresses see it; `null`: it is reached by others, or is led elsewhere. */
+function connectedTo({ connection, petition, proxy }: Client): readonly string[] | null {
+  if (connection === null || connection.origin.via !== null || petition!.dial !== null) return null
+  return proxy.destinations.meanings(connection.socket.peer.address)
 }

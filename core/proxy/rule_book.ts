@@ -3,10 +3,18 @@
 import type { RuleConditions, RuleSettings } from '../config/settings.ts'
 import type { Decision } from '../filter/decision.ts'
 import type { Rules } from '../filter/rules.ts'
+import type { Found } from '../flow/found.ts'
 import type { Petition } from './petition.ts'
 
-/** The addresses of a host, canonical text; none where it has none or nobody can say. Never rejects. */
-export type Look = (host: string) => Promise<readonly string[]>
+/** What a host was found to be. */
+export interface Looked {
+  /** Its addresses, canonical text; none where it has none or nobody can say. */
+  readonly addresses: readonly string[]
+  /** The same, to be connected to; `null`: the host is an address, and nothing else can be found. */
+  readonly found: Found | null
+}
+
+export type Look = (host: string) => Promise<Looked>
 
 const NOTHING_SAID: Decision = { kind: 'permit', final: false, by: 'rules', rule: '', reason: '', category: '' }
 
@@ -43,7 +51,9 @@ export class RuleBook {
   }
 
   async #lookFirst(petition: Petition): Promise<Decision> {
-    petition.addresses = await this.#look(petition.host)
+    const { addresses, found } = await this.#look(petition.host)
+    petition.addresses = addresses
+    petition.found = found
     return this.judge(petition)
   }
 }

@@ -74,8 +74,8 @@ export class Server {
     await tryOutgoing(this.#runtime, settings.outgoing, (why) => {
       if (speaks) this.#log.warning('outgoing: whether its options work could not be tried: {why}', { why })
     })
-    for (const address of speaks ? strangers(settings.outgoing, this.#runtime.addresses()) : []) {
-      this.#log.warning('outgoing: this machine has no address {address} to come from', { address })
+    for (const stranger of speaks ? strangers(settings, this.#runtime.addresses()) : []) {
+      this.#log.warning('{option}: this machine has no address {address} to come from', { ...stranger })
     }
     const proxy = new Proxy(this.#runtime, settings, pages, (error) => this.#bug(error))
     proxy.statistics.linesLost = () => this.#accessLog.lost

@@ -5,6 +5,7 @@ import { Failure } from '../failure.ts'
 import type { Server } from '../flow/group.ts'
 import type { Origin, OriginConnection } from '../flow/origins.ts'
 import { connectThrough, type Parent, ParentAnswer } from '../flow/parent.ts'
+import { NoSource } from '../flow/sources.ts'
 import type { Target } from '../http/target.ts'
 import { captured } from './capture.ts'
 import type { Client } from './client.ts'
@@ -90,8 +91,10 @@ export async function reachThrough(client: Client, origin: Origin, target: Targe
       }
       if (error.code === 'parent-login') proxy.parents!.refusedLogin(parent, server, error.detail)
       if (error instanceof Unheard) reached = true
-      else if (error.who === 'origin') proxy.parents!.failed(parent, server, error.detail)
-      else throw error
+      else if (!(error instanceof NoSource)) {
+        if (error.who !== 'origin') throw error
+        proxy.parents!.failed(parent, server, error.detail)
+      }
       last = new Failure(error.code, words)
     }
     if (proxy.clock.now() >= until) break

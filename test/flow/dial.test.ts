@@ -2,8 +2,11 @@
 import { expect, test } from 'vitest'
 import { Failure } from '../../core/failure.ts'
 import { Destinations } from '../../core/filter/destinations.ts'
-import { Dialler, type DialTimings, type Race } from '../../core/flow/dial.ts'
+import { Dialler, type DialTimings } from '../../core/flow/dial.ts'
+import type { Found } from '../../core/flow/found.ts'
+import type { Race } from '../../core/flow/race.ts'
 import { Resolver } from '../../core/flow/resolver.ts'
+import { NoSource, UNBOUND } from '../../core/flow/sources.ts'
 import { ATTEMPTS } from '../../core/limits.ts'
 import type { Endpoint, Socket, SystemFailureCode } from '../../core/runtime.ts'
 import { Machine, settle } from '../memory/machine.ts'
@@ -25,6 +28,9 @@ class Lab {
   /** What became of the race. */
   socket: Socket | null = null
   failure: unknown = null
+  spoof: Endpoint | null = null
+  bind: readonly string[] = UNBOUND
+  found: Found | null = null
   readonly #sets: string[]
   #race!: Race
 
@@ -74,7 +80,7 @@ class Lab {
     }
     const destinations = new Destinations(settings.outgoing, machine.addresses())
     const dialler = new Dialler(machine, resolver, destinations, settings.outgoing)
-    this.#race = dialler.reach(this.destination, this.timings)
+    this.#race = dialler.reach(this.destination, this.timings, this.spoof, this.bind, this.found)
     this.#race.socket.then((socket) => this.socket = socket, (error) => this.failure = error)
     await settle()
     return this
@@ -204,7 +210,9 @@ const FAILURES: readonly [code: SystemFailureCode, outcome: string][] = [
   ['unreachable', 'connect-unreachable: host.test (192.0.2.1) port 80: unreachable'],
   ['timed-out', 'connect-timeout: host.test (192.0.2.1) port 80: timed-out'],
   ['denied', 'connect-failed: host.test (192.0.2.1) port 80: denied'],
-  ['exhausted', 'connect-failed: host.test (192.0.2.1) port 80: exhausted'],
+  ['exhausted', 'source-unavailable: host.test (192.0.2.1) port 80: exhausted'],
+  ['in-use', 'source-unavailable: host.test (192.0.2.1) port 80: in-use'],
+  ['not-available', 'source-unavailable: host.test (192.0.2.1) port 80: not-available'],
 ]
 test.each(FAILURES)('all fail with %s', async (code, outcome) => {
   const lab = new Lab().road(V6[0], 'unreachable').road(V4[0], code)
@@ -289,6 +297,91 @@ test('connections come from where they are told to', async () => {
   await lab.pass(0)
   expect(lab.dialled).toEqual([`0 ${V6[0]} from 2001:db8::3`, `0 ${V4[0]} from 192.0.2.3`])
   expect(lab.socket?.local.address).toBe('192.0.2.3')
+})
+
+const SPENT: readonly [sets: string[], bind: string[], from: string][] = [
+  [['outgoing.bind4=192.0.2.3'], [], ' from 192.0.2.3'],
+  [['outgoing.bind4=192.0.2.3,192.0.2.2'], [], ' from 192.0.2.3, 192.0.2.2'],
+  [['outgoing.bind4=192.0.2.3'], ['192.0.2.2', '2001:db8::2'], ' from 192.0.2.2'],
+  [['outgoing.bind6=2001:db8::2'], [], ''],
+]
+test.each(SPENT)('with %j, bind %j: what fails for want of a source says which', async (sets, bind, from) => {
+  const lab = new Lab('host.test', true, ...sets).road(V4[0], 'not-available')
+  lab.bind = bind
+  await lab.race(at(0), at(0, V4[0]))
+  await lab.pass(0)
+  expect(lab.outcome).toBe(`source-unavailable: host.test (192.0.2.1) port 80: not-available${from}`)
+  expect(lab.failure).toBeInstanceOf(NoSource)
+  expect(lab.leftovers).toBe(0)
+})
+
+const needs = (address: string, of: 4 | 6, from: string): string =>
+  `connect-unreachable: host.test (${address}) needs IPv${of}, and is to be reached from ${from}`
+
+const FROM4 = ['192.0.2.3']
+const FROM6 = ['2001:db8::3']
+const BOUND: readonly [bind: string[], six: string[], four: string[], dialled: string[], outcome: string][] = [
+  [FROM4, [V6[0]], [V4[0]], ['0 192.0.2.1 from 192.0.2.3'], V4[0]],
+  [FROM6, [V6[0]], [V4[0]], ['0 2001:db8::1 from 2001:db8::3'], V6[0]],
+  [[...FROM4, ...FROM6], [V6[0]], [V4[0]], ['0 2001:db8::1 from 2001:db8::3'], V6[0]],
+  [FROM4, [V6[0]], [], [], needs(V6[0], 6, 'bind 192.0.2.3')],
+  [FROM6, [], [V4[0]], [], needs(V4[0], 4, 'bind 2001:db8::3')],
+  [FROM4, [], [], [], 'name-no-address: host.test has no address this proxy may use'],
+]
+test.each(BOUND)('bind %j of %j and %j', async (bind, six, four, dialled, outcome) => {
+  const lab = await new Lab('host.test', true, 'outgoing.bind4=192.0.2.2', 'outgoing.bind6=2001:db8::2')
+    .listen(...V4, ...V6)
+  lab.bind = bind
+  await lab.race(at(0, ...six), at(0, ...four))
+  await lab.pass(1000)
+  expect([lab.dialled, lab.outcome]).toEqual([dialled, outcome])
+  expect(lab.leftovers).toBe(0)
+})
+
+test('an address of the other family than bind', async () => {
+  const lab = await new Lab(V6[0]).listen(V6[0])
+  lab.bind = FROM4
+  await lab.race(null, null)
+  expect(lab.outcome).toBe(
+    'connect-unreachable: 2001:db8::1 needs IPv6, and is to be reached from bind 192.0.2.3',
+  )
+})
+
+const SPOOFED: readonly [address: string, six: string[], four: string[], dialled: string[], outcome: string][] = [
+  ['192.0.2.2', [V6[0]], [V4[0]], ['0 192.0.2.1 from 192.0.2.2'], V4[0]],
+  ['2001:db8::2', [V6[0]], [V4[0]], ['0 2001:db8::1 from 2001:db8::2'], V6[0]],
+  ['192.0.2.2', [V6[0]], [], [], needs(V6[0], 6, "the client's address 192.0.2.2")],
+  ['2001:db8::2', [], [V4[0]], [], needs(V4[0], 4, "the client's address 2001:db8::2")],
+]
+test.each(SPOOFED)('as %s to %j and %j', async (address, six, four, dialled, outcome) => {
+  const lab = await new Lab().listen(...V4, ...V6)
+  lab.spoof = { family: address.includes(':') ? 6 : 4, address, port: 0 }
+  // Who the client is counts more than what a rule has for everyone.
+  lab.bind = [...FROM4, ...FROM6]
+  await lab.race(at(0, ...six), at(0, ...four))
+  await lab.pass(1000)
+  expect([lab.dialled, lab.outcome]).toEqual([dialled, outcome])
+})
+
+const NOBODY_SAYS = new Failure('name-failed', 'so')
+const JUDGED: readonly [six: string[] | Failure, four: string[] | Failure, dialled: string[], outcome: string][] = [
+  [[V6[0]], [V4[0]], ['0 2001:db8::1'], V6[0]],
+  [[], [V4[0]], ['0 192.0.2.1'], V4[0]],
+  [[V6[1]], [V4[0]], ['0 2001:db8::2', '0 192.0.2.1'], V4[0]],
+  [NOBODY_SAYS, [V4[0]], ['0 192.0.2.1'], V4[0]],
+  [[], [], [], 'name-no-address: host.test has no address this proxy may use'],
+  [NOBODY_SAYS, [], [], 'name-failed: so'],
+  [[], NOBODY_SAYS, [], 'name-failed: so'],
+  [new Failure('name-timeout', 'late'), NOBODY_SAYS, [], 'name-failed: so'],
+]
+test.each(JUDGED)('judged as %j and %j, it is nothing else', async (six, four, dialled, outcome) => {
+  const lab = await new Lab().listen(V6[0], V4[0])
+  lab.found = { host: 'host.test', 6: six, 4: four }
+  // The name server has changed its mind.
+  await lab.race(at(0, V6[2]), at(0, V4[2]))
+  await lab.pass(1000)
+  expect([lab.dialled, lab.outcome]).toEqual([dialled, outcome])
+  expect(lab.leftovers).toBe(0)
 })
 
 const CANCELS: readonly [name: string, ms: number][] = [

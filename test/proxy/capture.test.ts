@@ -495,9 +495,9 @@ describe('where connections come from', () => {
     await town.client(PLAIN, get('origin.test'))
     const two = await town.origin(PLAIN)
     expect(await two.news()).toBe(get('origin.test'))
-    // There is no coming from an IPv4 address to an IPv6 one.
-    await town.client(SIXTH, get('origin.test'))
-    expect((await town.origin(SIXTH)).socket.peer.address).toBe('::1')
+    // There is no coming from an IPv4 address to an IPv6 one, and from another than the client's it may not come.
+    const third = await town.client(SIXTH, get('origin.test'))
+    expect(await third.news()).toMatch(/^HTTP\/1.1 502 /)
   })
 
   test('by a rule: a connection that was kept by others does not serve, and none of another address', async () => {

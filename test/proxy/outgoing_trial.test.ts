@@ -1,6 +1,7 @@
 /** Options of sockets are tried at start, and what does not work is named. */
 import { expect, test } from 'vitest'
 import { EXIT } from '../../core/exit_codes.ts'
+import { load } from '../../core/config/load.ts'
 import { strangers, tryOutgoing } from '../../core/proxy/outgoing_trial.ts'
 import { StartFailure } from '../../core/proxy/start_failure.ts'
 import { type ConnectOptions, type Endpoint, SystemFailure, type SystemFailureCode } from '../../core/runtime.ts'
@@ -80,11 +81,21 @@ test.each(CASES)('%j where %j: exit code %d', async (sets, fails, exit, words) =
   else expect([failure instanceof StartFailure, failure.exit, failure.message]).toEqual([true, exit, words])
   // Nobody listens there any more.
   expect(where.places.length).toBe(sets.length === 0 ? 0 : 1)
-  for (const at of where.places) await expect(where.connect(at).socket).rejects.toMatchObject({ code: fails.any ?? 'refused' })
+  for (const at of where.places) {
+    await expect(where.connect(at).socket).rejects.toMatchObject({ code: fails.any ?? 'refused' })
+  }
 })
 
-test('addresses of the pools that this machine has not', () => {
-  const { outgoing } = settingsOf('outgoing.bind4=192.0.2.1,192.0.2.2', 'outgoing.bind6=2001:db8::1,fe80::1%eth0')
-  expect(strangers(outgoing, ['192.0.2.2', 'fe80::1', '::1'])).toEqual(['192.0.2.1', '2001:db8::1'])
-  expect(strangers(settingsOf().outgoing, [])).toEqual([])
+test('addresses to come from that this machine has not', () => {
+  const settings = settingsOf('outgoing.bind4=192.0.2.1,192.0.2.2', 'outgoing.bind6=2001:db8::1,fe80::1%eth0')
+  const text = '[[rule]]\ndo = "permit"\nbind = ["192.0.2.2", "2001:db8::2"]\n[[rule]]\nname = "cam"\ndo = "permit"\n' +
+    'bind = "192.0.2.9"\n'
+  const rule = load({ file: { name: 'f.toml', text }, environment: {}, sets: [] }).settings!.rule
+  expect(strangers({ ...settings, rule }, ['192.0.2.2', 'fe80::1', '::1'])).toEqual([
+    { option: 'outgoing.bind4', address: '192.0.2.1' },
+    { option: 'outgoing.bind6', address: '2001:db8::1' },
+    { option: 'bind of rule "1"', address: '2001:db8::2' },
+    { option: 'bind of rule "cam"', address: '192.0.2.9' },
+  ])
+  expect(strangers(settingsOf(), [])).toEqual([])
 })

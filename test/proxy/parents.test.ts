@@ -50,7 +50,7 @@ class Door {
 function ruled(world: World, text: string): void {
   const { settings, problems } = load({ file: { name: 'rules.toml', text }, environment: {}, sets: [ONE] })
   if (settings === null) throw new Error(problems.map(({ words }) => words).join('; '))
-  const rules = new RuleBook(compileRules(settings.rule, NO_LISTS), () => Promise.resolve([]))
+  const rules = new RuleBook(compileRules(settings.rule, NO_LISTS), () => Promise.resolve({ addresses: [], found: null }))
   world.context.chain = new Chain([{ kind: 'rules', name: 'rules', rules }], world.proxy.statistics)
 }
 

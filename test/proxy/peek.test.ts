@@ -43,6 +43,13 @@ do = "deny"
 status = 451
 
 [[rule]]
+name = "there"
+sni = ["there.test"]
+address = ["198.51.100.0/24"]
+do = "deny"
+status = 452
+
+[[rule]]
 name = "led"
 sni = ["led.test"]
 do = "intercept"
@@ -71,7 +78,10 @@ async function peeking(rules = RULES, ...others: readonly Member[]): Promise<Wor
   const world = await World.open('outgoing.connect_ports=[80]', 'listener.http.peek=true')
   const { settings, problems } = load({ file: { name: 'rules.toml', text: rules }, environment: {}, sets: [] })
   if (settings === null) throw new Error(problems.map(({ words }) => words).join('; '))
-  const book = new RuleBook(compileRules(settings.rule, NO_LISTS), () => Promise.resolve([]))
+  const book = new RuleBook(
+    compileRules(settings.rule, NO_LISTS),
+    () => Promise.resolve({ addresses: [], found: null }),
+  )
   const members: Member[] = [{ kind: 'rules', name: 'rules', rules: book }, ...others]
   world.context.chain = new Chain(members, world.proxy.statistics)
   return world
@@ -318,6 +328,15 @@ test('led where nobody is', async () => {
   expect(client.state).toBe('ended')
   expect(origin.text).toBe('')
   expect((await over(world, client, origin)).failure).toBe('connect-refused')
+})
+
+test('a rule about addresses is about the one that the tunnel goes to, whatever its names are by then', async () => {
+  const world = await peeking()
+  const [client, origin] = await inside(world)
+  await client.send(said(serverName('there.test')))
+  expect(client.state).toBe('ended')
+  expect(origin.text).toBe('')
+  expect((await over(world, client, origin)).failure).toBe('denied')
 })
 
 describe('time', () => {

@@ -1,5 +1,6 @@
 /** Rules as members of a chain: what they are asked again after a rewrite, and when names are looked up for them. */
 import { expect, test } from 'vitest'
+import { Failure } from '../../core/failure.ts'
 import { compileRules } from '../../core/filter/rules.ts'
 import { NO_LISTS } from '../../core/filter/lists.ts'
 import { Chain } from '../../core/proxy/chain.ts'
@@ -7,7 +8,8 @@ import { looksAtDestination, RuleBook } from '../../core/proxy/rule_book.ts'
 import { load } from '../../core/config/load.ts'
 import type { RuleSettings } from '../../core/config/settings.ts'
 import type { Peer } from '../memory/peer.ts'
-import { get, World } from './world.ts'
+import { Filters } from '../../core/proxy/filters.ts'
+import { get, NOBODY, OK, ORIGIN, World } from './world.ts'
 
 function rulesOf(text: string): readonly RuleSettings[] {
   const { settings, problems } = load({ file: { name: 'f.toml', text }, environment: {}, sets: [] })
@@ -21,7 +23,7 @@ async function ruled(text: string, addresses: readonly string[] = []): Promise<[
   const looked: string[] = []
   const book = new RuleBook(compileRules(rulesOf(text), NO_LISTS), (host) => {
     looked.push(host)
-    return Promise.resolve(addresses)
+    return Promise.resolve({ addresses, found: null })
   })
   world.context.chain = new Chain([{ kind: 'rules', name: 'rules', rules: book }], world.proxy.statistics)
   return [world, looked]
@@ -101,6 +103,65 @@ test('a rule says where connections come from, and they serve nobody else', asyn
   expect(origins[2].text).not.toContain('/bound')
   await one.close()
   await other.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
+/** A world that looks names up for these rules, and what each look-up of IPv4 gives in turn, the last one for good. */
+async function looking(text: string, ...answers: readonly (readonly string[] | Failure)[]): Promise<World> {
+  const world = await World.open()
+  let turn = 0
+  world.proxy.resolver.cached = () => null
+  world.proxy.resolver.lookup = (_, family) => {
+    if (family === 6) return Promise.resolve([])
+    const answer = answers[Math.min(turn++, answers.length - 1)]
+    return answer instanceof Failure ? Promise.reject(answer) : Promise.resolve(answer)
+  }
+  const filters = await Filters.open(world.proxy, { ...world.settings, rule: rulesOf(text) })
+  world.context.chain = filters.chainOf({ ...world.settings.listener[0], filter: ['rules'] })
+  return world
+}
+
+const PRIVATE = '[[rule]]\naddress = "198.51.100.0/30"\ndo = "deny"\n'
+
+test.each<[string, readonly string[] | Failure, string]>([
+  ['nothing', [], 'name-no-address'],
+  ['a failure', new Failure('name-failed', 'so'), 'name-failed'],
+  ['silence', new Failure('name-timeout', 'so'), 'name-timeout'],
+  ['an address that nobody minds', [NOBODY], 'connect-refused'],
+])('what was found when it was judged, %s, is not looked up again', async (_, first, failure) => {
+  const world = await looking(PRIVATE, first, [ORIGIN.address])
+  const client = await world.client()
+  await client.send(get())
+  expect(await client.news()).toMatch(/^HTTP\/1.1 50[24] /)
+  await client.close()
+  expect(world.seen).toMatchObject([{ failure }])
+  expect(await world.leftovers()).toEqual([])
+})
+
+test('a kept connection serves where it leads to what was judged', async () => {
+  const world = await looking(
+    '[[rule]]\naddress = "203.0.113.0/24"\ndo = "deny"\n',
+    [ORIGIN.address],
+    [NOBODY, ORIGIN.address],
+    [NOBODY],
+  )
+  const [client, origin] = await world.asked()
+  await origin.send(OK)
+  await client.news()
+  await client.send(get('/again'))
+  expect(await origin.news()).toMatch(/\r\nGET \/again /)
+  await origin.send(OK)
+  await client.news()
+  await client.send(get('/elsewhere'))
+  expect(await client.news()).toMatch(/^HTTP\/1.1 502 /)
+  expect(origin.text).not.toContain('/elsewhere')
+  await client.close()
+  await origin.close()
+  expect(world.seen.map(({ failure, reused }) => [failure, reused])).toEqual([
+    ['', false],
+    ['', true],
+    ['connect-refused', false],
+  ])
   expect(await world.leftovers()).toEqual([])
 })
 
