@@ -74,15 +74,26 @@ export class SecureSocket extends Pushed implements TlsSocket {
     this.secure.end()
   }
 
+  /** Unless something is on its way still, which is dropped, the peer is told that this is the end (RFC 8446 6.1). */
   close(): void {
+    const orderly = !this.gone && this.refuse === null && this.wire.clear
     if (!this.forget()) return
-    this.secure.destroy()
-    this.wire.destroy()
+    if (!orderly) {
+      this.destroy()
+      return
+    }
+    this.secure.end()
+    // Deno's writes close_notify only after this; whoever does not read is not waited for.
+    setImmediate(() => this.destroy())
   }
 
   abort(): void {
     if (!this.forget()) return
     this.wire.socket.abort()
+    this.destroy()
+  }
+
+  private destroy(): void {
     this.secure.destroy()
     this.wire.destroy()
   }

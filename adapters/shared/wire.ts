@@ -69,6 +69,11 @@ export class Wire extends Duplex {
     if (this.wanted && !this.pulling) void this.pull()
   }
 
+  /** Nothing has broken it, and nothing waits to be written. */
+  get clear(): boolean {
+    return this.failure === null && this.writableLength === 0
+  }
+
   /** Call `done` when the socket has all that was written: TLS says so of what it has only put here. */
   flushed(done: Done): void {
     if (this.writableLength === 0 || this.writableEnded) done(this.failure)

@@ -7,7 +7,7 @@ import { type Runtime, SystemFailure, type TlsClient, type TlsServer, type TlsSo
 import { Authority, type Certificate, read } from './certificates.ts'
 import { CURL } from '../tls/captures.ts'
 import { alpn, bytesOf, message, record } from '../tls/hello.ts'
-import { accept, checker, fill, receive, send, type Skips, turns, withListener, withPair } from './pairs.ts'
+import { accept, checker, clog, fill, receive, send, type Skips, turns, withListener, withPair } from './pairs.ts'
 
 const LARGE = 10_000_000
 
@@ -140,6 +140,7 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
         await receive(client, 1)
       }
       expect(written).toBeLessThan(400)
+      expect(Number.isFinite(client.standstill?.())).toBe(runtime.engine === 'epoll')
       let read = 0
       for (;;) {
         const { done, value } = await server.next()
@@ -212,8 +213,29 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
       client.close()
       expect((await pull).done).toBe(true)
       expect(() => client.write(new Uint8Array(1))).toThrow('closed')
-      // Nothing says goodbye: that is what close is.
-      expect((await failure(server.next())).code).toBe('reset')
+    })
+  })
+
+  check('says with close_notify that it is closed (RFC 8446 6.1)', async () => {
+    for (const closes of ['client', 'server'] as const) {
+      await shake(plainServer(), plainClient(), 'a.test', async (pair) => {
+        const other = closes === 'client' ? pair.server : pair.client
+        await pair[closes].write(fill(new Uint8Array(10), 0))
+        pair[closes].close()
+        expect(await receive(other)).toBe(10)
+      })
+    }
+  })
+
+  check('says nothing of the kind of what it drops, and waits for nobody', async () => {
+    await withPair(runtime, 4, async (pair) => {
+      const both = [plainServer().accept(pair.server), plainClient().connect(pair.client, 'a.test')] as const
+      const [server, client] = await Promise.all(both)
+      const { pending } = await clog(runtime, server)
+      server.close()
+      expect((await failure(pending!)).code).toBe('closed')
+      expect((await failure(receive(client))).code).toBe('reset')
+      client.close()
     })
   })
 
