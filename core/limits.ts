@@ -38,6 +38,8 @@ export const INTERIM_COUNT = 32
 
 /** One read, and one pooled buffer to gather small writes in: a copy of it costs less than a system call. */
 export const BUFFER_SIZE = 65_536
+/** Read from a client that waits for a server, so that its leaving is heard of: what most forms and calls of an API are. */
+export const AHEAD_SIZE = 65_536
 /** What is gathered into one write: a head and a small body. More would be held for each client that does not read. */
 export const GATHER_SIZE = 16_384
 /** From this size on it is cheaper to have the machine move bytes from socket to socket than to read and write them. */

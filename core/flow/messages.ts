@@ -9,6 +9,8 @@ type Pulled = IteratorResult<Uint8Array, void>
 
 function nothing(): void {}
 
+const NOTHING = new Uint8Array(0)
+
 export class Messages {
   readonly socket: Socket
   readonly parser: HttpParser
@@ -19,6 +21,8 @@ export class Messages {
   /** What it is when the connection breaks. */
   readonly blame: 'client-left' | 'origin-left'
   #pull: Promise<Pulled> | null = null
+  /** What a pull that nobody has taken yet has brought. */
+  #came: Uint8Array | null = null
   /** A refill under way, which who waits for it may have forgotten. */
   #filling: Promise<void> | null = null
 
@@ -40,7 +44,7 @@ export class Messages {
   pull(): Promise<Pulled> {
     const pull = this.#pull
     if (pull === null) return this.#filling === null ? this.socket.next() : this.#afterFilling(this.#filling)
-    this.#pull = null
+    this.#pull = this.#came = null
     return pull
   }
 
@@ -97,14 +101,37 @@ export class Messages {
    */
   watch(came: () => void, broke: () => void): void {
     if (this.watched) return
-    this.#pull = this.socket.next()
-    this.#pull.then(came, broke)
+    const pull = this.#pull = this.socket.next()
+    pull.then((pulled) => {
+      if (this.#pull === pull && pulled.done !== true) this.#came = pulled.value
+      came()
+    }, broke)
+  }
+
+  /**
+   * Own what is here, and what a {@link watch} has brought, `limit` bytes at most: what was lent is gone with the next pull. For
+   * when nobody reads for a while. @returns whether a watch can begin
+   */
+  keep(limit: number): boolean {
+    const { parser } = this
+    const came = this.#came
+    if (this.ended || (this.watched && came === null)) return false
+    const count = came === null ? 0 : came.length
+    if (parser.left + count > limit) return false
+    if (parser.left + count > 0) parser.keep(came ?? NOTHING)
+    this.received += count
+    this.#pull = this.#came = null
+    return true
   }
 
   /** The same while all that was received is used up, and whatever stirs is one and the same. */
   rest(stirred: () => void): void {
-    if (this.socket.watch === undefined) this.watch(stirred, stirred)
-    else if (this.#pull === null) this.socket.watch(stirred)
+    if (this.socket.watch !== undefined) {
+      if (this.#pull === null) this.socket.watch(stirred)
+    } else if (!this.watched) {
+      this.#pull = this.socket.next()
+      this.#pull.then(stirred, stirred)
+    }
   }
 
   get watched(): boolean {
@@ -114,7 +141,7 @@ export class Messages {
   /** The socket for other use (a tunnel): what was received and not consumed, and the pull that is under way. */
   detach(): { rest: Uint8Array; pull: Promise<Pulled> | null } {
     const pull = this.#pull
-    this.#pull = null
+    this.#pull = this.#came = null
     pull?.catch(nothing)
     const rest = this.parser.rest()
     // Whoever takes it counts it.

@@ -143,6 +143,16 @@ export class HttpParser {
     this.#to = chunk.length
   }
 
+  /** Own what was not used up, and `more` behind it, for as long as it takes: what was fed was only lent. */
+  keep(more: Uint8Array): void {
+    const kept = new Uint8Array(this.left + more.length)
+    kept.set(this.rest())
+    kept.set(more, this.left)
+    this.#chunk = kept
+    this.#at = 0
+    this.#to = kept.length
+  }
+
   /** No more bytes will come. Whether that was the right moment, `next` says. */
   finish(): void {
     this.#ended = true

@@ -92,3 +92,57 @@ test('detached: a pull that breaks and that nobody looks at is no unhandled reje
   await settle(10)
   await expect(pull).rejects.toThrow('reset')
 })
+
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n'
+
+/** What a parser says of a body, and of what follows it. */
+function said(messages: Messages): string {
+  let text = ''
+  for (let event = messages.next(); event.kind !== 'need-data'; event = messages.next()) {
+    text += event.kind === 'data' ? latin1(event.chunk, event.from, event.to) : `<${event.kind}>`
+    if (event.kind === 'end') messages.parser.restart()
+  }
+  return text
+}
+
+test('what is kept is owned, however it came, and a reset behind it is heard of', async () => {
+  const stream = `${POST}abcdef${GET}`
+  for (let cut = 1; cut < stream.length - POST.length; cut++) {
+    const { peer, messages, heard, watch } = await lab()
+    await peer.send(stream.slice(0, POST.length + cut - 1))
+    await messages.refill()
+    expect(messages.next().kind).toBe('head')
+    expect(messages.keep(100)).toBe(true)
+    await watch()
+    expect(messages.keep(100)).toBe(false)
+    await peer.send(stream.slice(POST.length + cut - 1))
+    expect(messages.keep(100)).toBe(true)
+    await watch()
+    await peer.reset()
+    expect(heard).toEqual(['came', 'broke'])
+    expect(messages.received).toBe(stream.length)
+    expect(said(messages)).toBe('abcdef<end><head><end>')
+  }
+})
+
+test('no more is kept than may be, and what a watch brought stays good', async () => {
+  const { peer, messages, watch } = await lab()
+  await peer.send(`${POST}abc`)
+  await messages.refill()
+  expect(messages.next().kind).toBe('head')
+  expect(messages.keep(2)).toBe(false)
+  expect(messages.keep(5)).toBe(true)
+  await watch()
+  await peer.send('def')
+  expect(messages.keep(5)).toBe(false)
+  expect(messages.received).toBe(POST.length + 3)
+  expect(said(messages)).toBe('abc')
+  await messages.refill()
+  expect(said(messages)).toBe('def<end>')
+  // The end is nothing to keep.
+  await watch()
+  await peer.end()
+  expect(messages.keep(100)).toBe(false)
+  await messages.refill()
+  expect([messages.ended, messages.keep(100)]).toEqual([true, false])
+})

@@ -254,6 +254,46 @@ describe('limits', () => {
     expect(await site.leftovers()).toEqual([])
   })
 
+  const POST = 'POST /post HTTP/1.1\r\nHost: site.test\r\nContent-Length: 6\r\nConnection: close\r\n\r\n'
+
+  test.each([
+    [[`${POST}abcdef`]],
+    [[POST, 'abcdef']],
+    [[`${POST}abc`, 'def']],
+    [[POST, 'ab', 'cd', 'ef']],
+    [[`${POST}abc`]],
+  ])('a client that breaks off leaves the queue, whatever it has sent: %j', async (pieces) => {
+    const site = await Site.open('max_connections=1', 'queue=1', 'queue_timeout=1m', 'balance=first')
+    site.group.judged(site.group.servers[1], false)
+    const [busy, leaving, staying] = [await site.world.client(), await site.world.client(), await site.world.client()]
+    await busy.send(ask())
+    const server = await site.world.origin()
+    for (const piece of pieces) {
+      await leaving.send(piece)
+      await site.world.pass(1000)
+    }
+    expect(site.world.proxy.upstreams.snapshot().upstream_waiting).toEqual({ s: 1 })
+    await leaving.reset()
+    await site.world.pass(1000)
+    expect(site.world.proxy.upstreams.snapshot().upstream_waiting).toEqual({ s: 0 })
+    expect(site.world.seen[0]).toMatchObject({ failure: 'client-left', request: 'POST /post' })
+    // Whoever stays loses nothing by that.
+    for (const piece of pieces.length === 1 ? [`${POST}abcdef`] : pieces) {
+      await staying.send(piece)
+      await site.world.pass(1000)
+    }
+    // Only its sending has ended: it reads the answer.
+    await staying.end()
+    await site.world.pass(1000)
+    await server.send(OK)
+    await settle(12)
+    expect(server.text).toMatch(/POST \/post [^]*\r\n\r\nabcdef$/)
+    await server.send(OK)
+    expect(staying.text).toMatch(/^HTTP\/1.1 200 [^]*ok$/)
+    for (const client of [busy, staying]) await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
   test('a server that comes back takes as many as it has room for', async () => {
     const site = await Site.open('max_connections=2', 'queue=8', 'balance=first')
     const [, down] = site.group.servers
