@@ -1,25 +1,13 @@
 /** What no single option can get wrong: values that are fine alone and not together. */
 
-import { canonical, isLinkLocal, parseAddress, parseEndpoint, parseNetwork, splitHostPort } from '../bytes/address.ts'
+import { isLinkLocal, parseAddress, parseEndpoint, parseNetwork, splitHostPort } from '../bytes/address.ts'
 import { capturedPorts, capturedTo } from './capture_rules.ts'
 import { checkFilter } from './filter_checks.ts'
 import { checkParents } from './parent_checks.ts'
 import { type Finding, grave, warning } from './finding.ts'
+import { clash, isLoopback } from './places.ts'
 import { checkTls } from './tls_checks.ts'
 import { ADMIN_ADDRESS, type ListenerSettings, type PortRange, type Settings } from './settings.ts'
-
-const ANY_ADDRESS = ['0.0.0.0', '::']
-
-/** Whether two places cannot both be listened at. Port 0 is another port each time. */
-export function clash(a: string, b: string): boolean {
-  const one = parseEndpoint(a)
-  const two = parseEndpoint(b)
-  if (one === null || two === null || one.family !== two.family) return false
-  if (one.family === 'unix') return one.address === two.address
-  if (one.port === 0 || one.port !== two.port) return false
-  return canonical(one.address) === canonical(two.address) || ANY_ADDRESS.includes(one.address) ||
-    ANY_ADDRESS.includes(two.address)
-}
 
 function checkListeners(listeners: readonly ListenerSettings[]): Finding[] {
   const places = listeners.flatMap(({ name, address }) => address.map((at) => ({ name, at })))
@@ -187,10 +175,6 @@ function checkCapturedClients(listener: ListenerSettings): Finding[] {
     const option = `listener.${listener.name}.capture_from`
     return all ? grave(option, `${words}: nobody would be captured`) : warning(option, words)
   })
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1'
 }
 
 function checkOutgoing({ outgoing }: Settings): Finding[] {

@@ -1,8 +1,11 @@
 /** What no single option of parents can get wrong: names that mean nothing, and checks that cannot be made. */
 
+import { endpointOf, formatEndpoint, type HostPort, parseEndpoint, splitHostPort } from '../bytes/address.ts'
 import { asksTls } from '../filter/conditions.ts'
+import type { Endpoint } from '../runtime.ts'
 import { type Finding, grave, warning } from './finding.ts'
-import { DIRECT, type Settings } from './settings.ts'
+import { clash, isLoopback } from './places.ts'
+import { DIRECT, type ListenerSettings, type Settings } from './settings.ts'
 import { didYouMean } from './suggest.ts'
 
 function unknown(option: string, name: string, names: readonly string[]): Finding {
@@ -10,7 +13,35 @@ function unknown(option: string, name: string, names: readonly string[]): Findin
   return grave(option, `there is no parent ${JSON.stringify(name)}${didYouMean(name, names) || there}`)
 }
 
-export function checkParents({ listener, parent, rule, outgoing }: Settings): Finding[] {
+const LOOPBACK = ['127.0.0.1', '::1']
+
+/** Where a server of a parent is, as far as that stands here: any other name has to be looked up. */
+function placesOf({ host, port }: HostPort): Endpoint[] {
+  const addresses = host === 'localhost' ? LOOPBACK : [host]
+  return addresses.map((address) => endpointOf(address, port)).filter((place) => place !== null)
+}
+
+/** A proxy that is its own parent asks itself until it can do nothing else: only Via would tell, which SOCKS has not. */
+function checkLoops({ listener, admin, parent, rule, outgoing }: Settings): Finding[] {
+  const own = [...listener, admin].flatMap(({ address }) => address.map((text) => parseEndpoint(text)?.address))
+  const listenerAt = (place: Endpoint): ListenerSettings | undefined => {
+    if (!isLoopback(place.address) && !own.includes(place.address)) return undefined
+    return listener.find(({ address }) => address.some((text) => clash(text, formatEndpoint(place))))
+  }
+  return parent.flatMap(({ name, servers }) => {
+    // One of mode "passthrough" may be the way to a parent that is elsewhere, where it does not go through that itself.
+    const led = outgoing.parent !== name || rule.some((one) => one.parent !== '' && one.parent !== name)
+    return servers.flatMap((server) => {
+      const at = placesOf(splitHostPort(server)!).map(listenerAt).find((found) => found !== undefined)
+      if (at === undefined || (at.mode === 'passthrough' && led)) return []
+      const words = `${server} is listener.${at.name} of this very proxy: requests would go round and round; remove it`
+      return [grave(`parent.${name}.servers`, words)]
+    })
+  })
+}
+
+export function checkParents(settings: Settings): Finding[] {
+  const { listener, parent, rule, outgoing } = settings
   const found: Finding[] = []
   const names = parent.map(({ name }) => name)
   const used = new Set<string>()
@@ -49,5 +80,5 @@ export function checkParents({ listener, parent, rule, outgoing }: Settings): Fi
       found.push(warning(`${option}.check_url`, `is of no use with check = "${check}"; it is for "http"`))
     }
   }
-  return found
+  return [...found, ...checkLoops(settings)]
 }

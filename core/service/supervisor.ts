@@ -3,7 +3,7 @@
  */
 
 import { formatEndpoint, parseEndpoint } from '../bytes/address.ts'
-import { clash } from '../config/checks.ts'
+import { clash } from '../config/places.ts'
 import { ADMIN_ADDRESS, type Settings } from '../config/settings.ts'
 import { controlApp, type Overview, type WorkerView } from '../control/app.ts'
 import { type Control, serveControl } from '../control/serve.ts'

@@ -27,6 +27,47 @@ test('all defaults', () => {
   expect(settings!.outgoing).toMatchObject({ parent: 'p', or_direct: false })
 })
 
+/** Everything through a parent of this type that is here; and a listener that is there. */
+const itself = (server: string, address: string, more = '', type = 'socks5', mode = 'socks'): string =>
+  `[parent.p]\ntype = "${type}"\nservers = ["192.0.2.1:1", "${server}"]\n[outgoing]\nparent = "p"\n` +
+  `[listener.s]\nmode = "${mode}"\naddress = ["127.0.0.1:9000", "${address}"]\n${more}`
+
+const LED = 'filter = ["rules"]\n[[rule]]\nlistener = "s"\ndo = "permit"\nparent = "direct"\n'
+
+describe('a parent that is one of our own listeners', () => {
+  test.each([
+    itself('127.0.0.1:1080', '127.0.0.1:1080'),
+    itself('127.0.0.1:1080', '0.0.0.0:1080'),
+    itself('127.8.0.1:1080', '0.0.0.0:1080'),
+    itself('[::1]:1080', '[::]:1080'),
+    itself('[0::1]:1080', '[::1]:1080'),
+    itself('localhost:1080', '0.0.0.0:1080'),
+    itself('localhost:1080', '[::1]:1080'),
+    itself('192.0.2.7:1080', '192.0.2.7:1080'),
+    itself('192.0.2.7:1080', '0.0.0.0:1080', '[admin]\naddress = "192.0.2.7:80"\n'),
+    itself('192.0.2.7:1080', '192.0.2.7:1080', '', 'http', 'forward'),
+    itself('127.0.0.1:1080', '127.0.0.1:1080', LED),
+    itself('127.0.0.1:1080', '127.0.0.1:1080', 'server = "192.0.2.9:3128"\n', 'http', 'passthrough'),
+  ])('%j', (text) => {
+    const { settings, problems } = read(text)
+    expect(settings).toBe(null)
+    expect(problems.map(formatProblem).join()).toContain('is listener.s of this very proxy')
+  })
+
+  test.each([
+    itself('127.0.0.1:1081', '127.0.0.1:1080'),
+    itself('127.0.0.2:1080', '127.0.0.1:1080'),
+    itself('127.0.0.1:1080', '[::]:1080'),
+    itself('192.0.2.7:1080', '0.0.0.0:1080'),
+    itself('proxy.test:1080', '0.0.0.0:1080'),
+    itself('127.0.0.1:1080', 'unix:/run/x'),
+    // The way to a parent that is elsewhere.
+    itself('127.0.0.1:1080', '127.0.0.1:1080', `server = "192.0.2.9:3128"\n${LED}`, 'http', 'passthrough'),
+  ])('none: %j', (text) => {
+    expect(complaints(text)).toEqual([])
+  })
+})
+
 describe('complaints', () => {
   test.each([
     ['[outgoing]\nparent = "q"', 'there is no parent "q"'],
