@@ -5,6 +5,7 @@ import { HttpParser } from '../http/parser.ts'
 import { CHECK_JITTER } from '../limits.ts'
 import { type Runtime, type Socket, SystemFailure } from '../runtime.ts'
 import type { Destination, DialTimings } from './dial.ts'
+import { finalHead } from './final_head.ts'
 import type { Group, Server } from './group.ts'
 import { Messages } from './messages.ts'
 import { NoSource } from './sources.ts'
@@ -19,6 +20,8 @@ export interface CheckOptions {
   readonly host: string
   /** Written in front of it: a header of the PROXY protocol, or `null`. */
   readonly preface: Uint8Array | null
+  /** Whose login goes with it, as it is by then; `null`: nobody's. */
+  readonly login: { readonly authorization: string } | null
 }
 
 /** Reaches a host: {@link Dialler}, of which no more is needed. */
@@ -36,6 +39,7 @@ export interface CheckReport {
 }
 
 const encoder = new TextEncoder()
+const ANY_ANSWER = {}
 
 export class Checks {
   readonly #runtime: Pick<Runtime, 'clock' | 'random'>
@@ -132,25 +136,19 @@ export class Checks {
   }
 
   async #get(server: Server, socket: Socket): Promise<string> {
-    const { target, host, preface } = this.#options
+    const { target, host, preface, login } = this.#options
     const field = host === '' ? server.key : host
+    const authorization = login === null ? '' : login.authorization
+    const fields = authorization === '' ? '' : `Proxy-Authorization: ${authorization}\r\n`
     if (preface !== null) await socket.write(preface)
     const { securing } = server
     const inside = securing === null ? socket : await securing.secure(socket, server.host)
-    await inside.write(encoder.encode(`GET ${target} HTTP/1.1\r\nHost: ${field}\r\nConnection: close\r\n\r\n`))
+    const head = `GET ${target} HTTP/1.1\r\nHost: ${field}\r\n${fields}Connection: close\r\n\r\n`
+    await inside.write(encoder.encode(head))
     const parser = new HttpParser('response')
-    const messages = new Messages(inside, parser, 'origin-left')
     try {
-      parser.restart()
-      for (;;) {
-        const event = messages.next()
-        if (event.kind === 'head') {
-          const { status } = event.head
-          return status >= 200 && status < 400 ? '' : `it answers ${status}`
-        }
-        if (messages.ended) return 'it closes without an answer'
-        messages.fed(await messages.pull())
-      }
+      const { status } = await finalHead(new Messages(inside, parser, 'origin-left'), ANY_ANSWER)
+      return status >= 200 && status < 400 ? '' : `it answers ${status}`
     } finally {
       parser.release()
     }

@@ -5,8 +5,11 @@ import { toBase64 } from '../bytes/base64.ts'
 import type { ByteWriter } from '../bytes/writer.ts'
 import type { ParentSettings } from '../config/settings.ts'
 import { Failure } from '../failure.ts'
+import { type RequestForwarding, writeVias } from '../http/forward.ts'
+import type { Head } from '../http/head.ts'
 import { SocksClient, type SocksLogin } from '../socks/client.ts'
 import type { Destination } from './dial.ts'
+import { finalHead } from './final_head.ts'
 import type { Group, Server } from './group.ts'
 import { machineWords } from './machine_words.ts'
 import type { OriginConnection } from './origins.ts'
@@ -67,10 +70,10 @@ export class Parent {
 /** The parent has answered about where we want to go: another of its servers would say the same. */
 export class ParentAnswer extends Failure {}
 
-/** Who asks, for the head of a CONNECT. */
+/** Who asks, for the head of a CONNECT: the request whose Via goes along, by which a loop is noticed, and what is said of us. */
 export interface Asking {
-  /** Our pseudonym in Via, by which a loop is noticed; empty: none is sent. */
-  readonly via: string
+  readonly head: Head
+  readonly how: Pick<RequestForwarding, 'via' | 'transparent'>
 }
 
 /**
@@ -136,31 +139,22 @@ async function connectByHttp(
   writeConnect(outbox.writer, `${host.includes(':') ? `[${host}]` : host}:${port}`, parent.authorization, asking)
   const taken = outbox.flush()
   if (taken !== undefined) await taken
-  const { parser } = messages
-  parser.restart(CONNECT_ANSWER)
-  for (;;) {
-    const event = messages.next()
-    if (event.kind === 'head') {
-      const { status, bytes, reasonStart, reasonEnd } = event.head
-      if (status >= 300) {
-        const words = `it answers ${status} ${latin1(bytes, reasonStart, reasonEnd)}`
-        if (status === 407) throw new Failure('parent-login', words)
-        throw new (OF_ITSELF.includes(status) ? Failure : ParentAnswer)('parent-refused', words)
-      }
-      if (status === 101) throw new Failure('bad-response', 'an upgrade that was not asked for')
-      while (messages.next().kind !== 'end');
-      parser.restart(status < 200 ? CONNECT_ANSWER : ANY_ANSWER)
-      if (status >= 200) return
-    } else {
-      if (messages.ended) throw new Failure('origin-left', 'it closed the connection instead of an answer')
-      messages.fed(await messages.pull())
-    }
+  const { status, bytes, reasonStart, reasonEnd } = await finalHead(messages, CONNECT_ANSWER)
+  if (status >= 300) {
+    const words = `it answers ${status} ${latin1(bytes, reasonStart, reasonEnd)}`
+    if (status === 407) throw new Failure('parent-login', words)
+    // RFC 5842 7.2: what went round was this request, and who asked us has to hear that, not another error each time.
+    if (status === 508) throw new ParentAnswer('loop', words)
+    throw new (OF_ITSELF.includes(status) ? Failure : ParentAnswer)('parent-refused', words)
   }
+  if (status === 101) throw new Failure('bad-response', 'an upgrade that was not asked for')
+  while (messages.next().kind !== 'end');
+  messages.parser.restart(ANY_ANSWER)
 }
 
-function writeConnect(out: ByteWriter, authority: string, authorization: string, { via }: Asking): void {
+function writeConnect(out: ByteWriter, authority: string, authorization: string, { head, how }: Asking): void {
   out.text(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n`)
   if (authorization !== '') out.text(`Proxy-Authorization: ${authorization}\r\n`)
-  if (via !== '') out.text(`Via: 1.1 ${via}\r\n`)
+  writeVias(out, head, how)
   out.text('\r\n')
 }

@@ -330,6 +330,18 @@ function writeVia(out: ByteWriter, head: Head, pseudonym: string): void {
   out.text('\r\n')
 }
 
+/** Via alone, for a head that is not made of this one: what came, and our own. */
+export function writeVias(out: ByteWriter, head: Head, how: Pick<RequestForwarding, 'via' | 'transparent'>): void {
+  if (how.transparent) return
+  for (let i = head.find(FIELD.via); i >= 0; i = head.find(FIELD.via, i + 1)) {
+    if (head.cut[i] !== 0) continue
+    out.text('Via: ')
+    out.put(head.bytes, head.at[i * 4 + 2], head.at[i * 4 + 3])
+    out.text('\r\n')
+  }
+  if (how.via !== '') writeVia(out, head, how.via)
+}
+
 /** Write the status line, the fields and the empty line. */
 export function writeResponseHead(out: ByteWriter, head: Head, how: ResponseForwarding): void {
   const { bytes, at, ids, cut, count } = head

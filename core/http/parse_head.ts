@@ -172,13 +172,16 @@ function parseStatusLine(head: Head, bytes: Uint8Array, base: number, to: number
   return p + 2
 }
 
+/** The detail of a failure: whoever is there speaks something else. */
+export const NOT_HTTP = 'the version is not written HTTP/1.1'
+
 /** `HTTP/x.y` with one digit each: gives where it ends, -1 when it is not all here. Whether x is 1 is for the caller. */
 function parseVersion(bytes: Uint8Array, start: number, to: number, bad: FailureCode): number {
   for (let i = 0; i < 8; i++) {
     if (start + i >= to) return -1
     const c = bytes[start + i]
     const right = i < 5 ? c === HTTP[i] : i === 6 ? c === DOT : (CLASS[c] & DIGIT) !== 0
-    if (!right) throw new Failure(bad, 'the version is not written HTTP/1.1')
+    if (!right) throw new Failure(bad, NOT_HTTP)
   }
   return start + 8
 }

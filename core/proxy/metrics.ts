@@ -107,7 +107,7 @@ export const METRICS = {
   'parent_server_chosen_total': metric('counter', 'Exchanges that went to a server of a parent.', 'parent', 'server'),
   'parent_server_failures_total': metric(
     'counter',
-    'Times a server of a parent could not be reached, broke off, or failed a check.',
+    'Times a server of a parent could not be reached, broke off, did not accept the login, or failed a check.',
     'parent',
     'server',
   ),

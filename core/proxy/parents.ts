@@ -33,7 +33,7 @@ export class Parents {
   readonly #log = logger('parent')
   readonly #ways = new Map<string, readonly [strict: Way, lenient: Way]>()
   readonly #all: readonly Parent[]
-  readonly #complaints: Seldom
+  readonly #complaints = new Map<Parent, Seldom>()
   readonly #checks: Checks[] = []
   /** For what no rule says otherwise about; `null`: that goes directly. */
   readonly #everything: Way | null
@@ -46,13 +46,13 @@ export class Parents {
   private constructor(runtime: Runtime, { parent: settings, outgoing }: Settings) {
     this.#runtime = runtime
     this.#settings = settings
-    this.#complaints = new Seldom(runtime.clock, 1, PARENT_COMPLAINTS_TIME)
     this.#all = settings.map((one) => {
       const options = { balance: one.balance, fall: SERVER_FALL, rise: SERVER_RISE, slow_start: SERVER_SLOW_START }
       const parent = new Parent(
         one,
         new Group(one.name, one.servers.map((server) => serverOf('parent', server)), options, runtime.clock),
       )
+      this.#complaints.set(parent, new Seldom(runtime.clock, 1, PARENT_COMPLAINTS_TIME))
       this.#ways.set(one.name, [{ parent, orDirect: false }, { parent, orDirect: true }])
       return parent
     })
@@ -116,7 +116,7 @@ export class Parents {
     const preface = prefaceOf(dialler.outgoing)
     for (const [i, { name, check, check_interval: interval, check_url: target }] of this.#settings.entries()) {
       if (check === 'off') continue
-      const options = { check, interval, target, host: authorityOf(target), preface }
+      const options = { check, interval, target, host: authorityOf(target), preface, login: this.#all[i] }
       const changed = changesTo(this.#log, 'parent', name)
       const checks = new Checks(this.#runtime, dialler, this.#all[i].group, options, { changed, bug })
       this.#checks.push(checks)
@@ -124,15 +124,18 @@ export class Parents {
     }
   }
 
-  /** It could not be reached, or broke off before it had connected anything. */
+  /** It could not be reached, or has not done what it was asked for, for which nobody else is to blame. */
   failed({ group }: Parent, server: Server, why: string): void {
     blame(this.#log, 'parent', group, server, why)
   }
 
-  /** It does not accept our login: said once in a while, for all requests fail by it. */
-  refusedLogin({ name }: Parent, server: Server, why: string): void {
-    if (!this.#complaints.may()) return
-    const words = 'parent {name}: {server} does not accept the login of parent.{name}.credentials_file: {why}'
+  /** It does not accept our login, or misses one: said once in a while, for all requests fail by it. */
+  refusedLogin(parent: Parent, server: Server, why: string): void {
+    if (!this.#complaints.get(parent)!.may()) return
+    const { name, login } = parent
+    const words = login === null
+      ? 'parent {name}: {server} asks for a login; name the file that holds it in parent.{name}.credentials_file: {why}'
+      : 'parent {name}: {server} does not accept the login of parent.{name}.credentials_file: {why}'
     this.#log.error(words, { name, server: server.key, why })
   }
 
@@ -157,11 +160,14 @@ export const NO_PARENTS: Snapshot = {
 class CredentialsError extends Error {}
 
 const LINE_END = 0x0a
+/** U+FEFF in UTF-8, one character a byte: editors put it in front, and it is no part of a name. */
+const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 
 /** One line, `user:password`, of which the bytes go out as they are. @throws CredentialsError */
 export function parseCredentials(bytes: Uint8Array): SocksLogin {
   const end = bytes.indexOf(LINE_END)
   let line = latin1(bytes, 0, end < 0 ? bytes.length : end)
+  if (line.startsWith(BYTE_ORDER_MARK)) line = line.slice(BYTE_ORDER_MARK.length)
   if (line.endsWith('\r')) line = line.slice(0, -1)
   if (end >= 0 && end < bytes.length - 1) throw new CredentialsError('it has more than one line')
   const colon = line.indexOf(':')

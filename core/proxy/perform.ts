@@ -1,8 +1,8 @@
 /** One exchange, from its head to its last byte: decided, sent to the origin, answered. A failure is a way to finish. */
 
-import { latin1 } from '../bytes/ascii.ts'
 import { Failure } from '../failure.ts'
 import type { BodySource } from '../flow/body_source.ts'
+import type { Server } from '../flow/group.ts'
 import type { Messages } from '../flow/messages.ts'
 import type { OriginConnection } from '../flow/origins.ts'
 import { relay as moveBody, relayable } from '../flow/relay.ts'
@@ -28,6 +28,7 @@ import { reachOne } from './reach.ts'
 import { refuse } from './refuse.ts'
 import { destination, waitForServer } from './route.ts'
 import { searchSafely } from './search_safely.ts'
+import { answeredThrough, failedThrough, reachNext } from './through.ts'
 import type { Users } from './users.ts'
 
 /**
@@ -157,6 +158,8 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
     record.reused = connection !== null
     if (connection === null) connection = await reachOne(client, origin, target)
     else client.use(connection)
+    /** Servers of a parent that have not done it. */
+    let failed: Set<Server> | null = null
     for (;;) {
       if (head.expectContinue && !proxy.settings.http.expect) await bidContinue(client)
       send(client, connection, head, target)
@@ -182,20 +185,25 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
           }
           response = nextResponse(connection)
         }
-        if (response.status === 407 && connection.origin.proxy !== null) {
-          throw refusedLogin(client, connection, response)
-        }
+        if (connection.origin.proxy !== null) answeredThrough(connection, response)
         if (bindsLogin(head, response)) connection.login = true
         // No promise where nobody has to wait.
         if (client.listener.respmod !== null) return await adaptResponse(client, connection, head, response)
         answer(client, response)
         break
       } catch (error) {
+        if (client.late !== null) throw client.late
         const failure = error instanceof SystemFailure ? new Failure('origin-left', error.message) : error
-        if (!mayRetry(client, connection, head, failure)) throw failure
+        if (!(failure instanceof Failure)) throw failure
+        const at = connection.origin
+        const stale = wasStale(client, connection, failure)
+        const said = stale || at.proxy === null ? failure : failedThrough(client, connection, failure)
+        if (!maySendAgain(client, connection, head, failure, stale)) throw said
         client.release(false)
         record.reused = false
-        connection = await reachOne(client, origin, target)
+        record.firstByte = -1
+        if (stale) connection = await reachOne(client, origin, target)
+        else connection = await reachNext(client, at, target, failed ??= new Set(), said)
       }
     }
     const relayed = relay(client, connection.messages)
@@ -204,17 +212,6 @@ async function forward(client: Client, head: Head, target: Target): Promise<bool
   } catch (error) {
     return await refused(client, error)
   }
-}
-
-/** The parent wants a login, or another one: the client has none for it. */
-function refusedLogin(
-  { proxy }: Client,
-  { origin }: OriginConnection,
-  { bytes, reasonStart, reasonEnd }: Head,
-): Failure {
-  const words = `it answers 407 ${latin1(bytes, reasonStart, reasonEnd)}`
-  proxy.parents!.refusedLogin(origin.via!, origin.proxy!, words)
-  return new Failure('parent-login', `parent ${origin.via!.name} (${origin.proxy!.key}): ${words}`)
 }
 
 /** The rest of an exchange whose answer others may change. @returns whether the origin's connection may be kept. */
@@ -321,11 +318,30 @@ async function interim(client: Client, head: Head, response: Head): Promise<void
   } else client.wait('body', client.listener.settings.idle_timeout)
 }
 
-/** A request that changes nothing, on a kept connection that turned out dead, may be sent again: once, on a new one. */
-function mayRetry(client: Client, connection: OriginConnection, head: Head, error: unknown): boolean {
-  if (!(error instanceof Failure) || error.code !== 'origin-left') return false
-  if (client.late !== null || !client.record.reused || client.upload !== null) return false
-  if (connection.messages.parser.started) return false
+/** A kept connection turned out dead. */
+function wasStale({ record }: Client, { messages }: OriginConnection, { code }: Failure): boolean {
+  return code === 'origin-left' && record.reused && !messages.parser.started
+}
+
+/**
+ * What changes nothing may be sent again when no byte of an answer has come: after a stale connection on a new one, and to
+ * the next server of a parent after each. So may anything that a parent wanted another login for: it has not been done.
+ */
+function maySendAgain(
+  { upload }: Client,
+  { messages, origin }: OriginConnection,
+  head: Head,
+  { code }: Failure,
+  stale: boolean,
+): boolean {
+  // A body is gone.
+  if (upload !== null) return false
+  if (stale) return isSafe(head)
+  if (origin.proxy === null) return false
+  return code === 'parent-login' || (code === 'origin-left' && messages.received === 0 && isSafe(head))
+}
+
+function isSafe(head: Head): boolean {
   return head.isMethod('GET') || head.isMethod('HEAD') || head.isMethod('OPTIONS') || head.isMethod('TRACE')
 }
 

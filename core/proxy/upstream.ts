@@ -113,7 +113,7 @@ export class Upstream {
     const { check, check_interval: interval, check_path: target } = this.#settings
     if (check === 'off' || this.#checks !== null) return
     const preface = prefaceOf(dialler.outgoing)
-    const options = { check, interval, target, host: '', preface }
+    const options = { check, interval, target, host: '', preface, login: null }
     const changed = changesTo(this.#log, 'upstream', this.name)
     this.#checks = new Checks(runtime, dialler, this.group, options, { changed, bug })
     this.#checks.start()

@@ -67,6 +67,8 @@ const at = (port: number): string => `127.0.0.1:${port}`
 const PARENT = { outgoing: { connect_ports: ['1-65535'] }, access_log: { format: 'json', destination: 'stdout' } }
 
 let origin: Server
+/** Checks that have come to it. */
+let checks = 0
 let folder: string
 let others: OtherProxy[] = []
 let parent: Program
@@ -82,6 +84,7 @@ const start = (): Promise<Program> =>
 
 beforeAll(async () => {
   origin = createOrigin((request, response) => {
+    if (request.url === '/check') checks++
     response.end(`${request.url} via ${request.headers.via ?? 'nobody'}`)
   })
   origin.listen(0, '127.0.0.1')
@@ -122,6 +125,13 @@ beforeAll(async () => {
     socks5: { type: 'socks5', servers: socks },
     login: { type: 'socks5', servers: locked, credentials_file: join(folder, 'login') },
     nobody: { servers: [at(await freePort()), at(await freePort())] },
+    missing: { servers: [...http, at(parent.port('free'))], balance: 'first' },
+    checked: {
+      servers: http,
+      credentials_file: join(folder, 'open'),
+      check: 'http',
+      check_url: `http://${at(portOf(origin))}/check`,
+    },
     squid: { servers: [at(others[0]?.port ?? 1)] },
     tinyproxy: { servers: [at(others[1]?.port ?? 1)], credentials_file: join(folder, 'login') },
     group: { servers: [at(victimPort), at(parent.port('free'))], check: 'tcp', check_interval: '100ms' },
@@ -164,6 +174,23 @@ describe.skipIf(missing !== '')(`with curl${missing}`, () => {
     writeFileSync(join(folder, 'wrong'), 'joe:secret')
     program.signal('SIGHUP')
     await until(async () => String((await ask('wrong')).output).startsWith('/page'), 'a login that was read again')
+  })
+
+  test('a check goes with the login, too', async () => {
+    await until(() => checks > 0, 'a check')
+    expect(String((await ask('checked')).output)).toMatch(/^\/page via /)
+    expect(program.diagnostics).not.toContain('parent checked: 127')
+  })
+
+  test('one that asks for a login, where there is none, is followed by the next, and left alone', async () => {
+    for (let i = 0; i < 4; i++) expect(String((await ask('missing')).output)).toMatch(/^\/page via /)
+    const server = at(parent.port('http'))
+    for (
+      const words of [
+        `${server} asks for a login; name the file that holds it in parent.missing.credentials_file: it answers 407`,
+        `parent missing: ${server} is left alone for a while: it answers 407`,
+      ]
+    ) expect(program.diagnostics).toContain(words)
   })
 
   test('a parent that is not there is no reason to go directly', async () => {

@@ -54,7 +54,7 @@ async function misbehave(peer: Peer, random: Random): Promise<void> {
 
 test.each(TYPES)('type %s', async (type) => {
   const ends = new Set<string>()
-  for (let seed = 0; seed < 60; seed++) {
+  for (let seed = 0; seed < 100; seed++) {
     const random = randomOf(seed)
     const world = await World.open(
       `parent.p.servers=["${HOST}:3128", "${HOST}:3129"]`,

@@ -13,6 +13,7 @@ test.each([
   ['a line', 'joe:pw', ['joe']],
   ['lines, comments, empty ones, CR LF', '# who may\n\njoe:pw\r\n\r\nann:x:y\n#old:pw\n', ['joe', 'ann']],
   ['spaces are a part of both', ' joe : pw \n', [' joe ']],
+  ['a byte order mark', '\ufeffjoe:pw', ['joe']],
   ['any script', 'Jürgen:pä\n', ['Jürgen']],
   ['the longest', `${'a'.repeat(255)}:${'b'.repeat(255)}`, ['a'.repeat(255)]],
 ])('%s', (_, text, expected) => {
