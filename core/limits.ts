@@ -171,15 +171,11 @@ export const SOURCE_COMPLAINTS_TIME = 60_000
 
 // TLS inside tunnels
 
-/** A record, bytes (RFC 8446 5.1). */
-export const TLS_RECORD_SIZE = 16_384
 /**
  * A ClientHello with its record headers: browsers send 0.2 to 4 KB, and BoringSSL's servers take 16 KB. OpenSSL's take more, so
  * that a larger one is not passed on as what it is not.
  */
 export const TLS_HELLO_SIZE = 32_768
-/** Records before a ClientHello that servers pass over: OpenSSL takes 32 empty ones, BoringSSL warnings besides. */
-export const TLS_IDLE_RECORDS = 32
 /**
  * How long the first byte of a ClientHello is waited for, ms, after which the client is taken for one that lets the server
  * speak first: a client far away over a bad line takes two seconds, and SSH should not have to wait for many. And how long

@@ -10,13 +10,25 @@ import type { Target } from '../http/target.ts'
 import { HALF_CLOSED_TIME } from '../limits.ts'
 import type { Client } from './client.ts'
 import { type Ending, failureOfDeny } from './obey.ts'
-import { Peek, REFUSED_NAME } from './peek.ts'
+import { OTHER_HELLO, Peek, REFUSED_NAME } from './peek.ts'
 import { reachOne } from './reach.ts'
+import { blame } from './refuse.ts'
 import { type Review, review } from './review.ts'
 import { routeConnect } from './route.ts'
 
 /** No field follows: whatever framing one suggested, it would be of no message (RFC 9110 9.3.6). */
 const ESTABLISHED = toBytes('HTTP/1.1 200 Connection established\r\n\r\n')
+
+interface Refusal {
+  readonly why: Ending | Failure
+  readonly alert: Uint8Array
+}
+
+/** RFC 8446 4.1.2: it must be as the first one was, by which it was judged. */
+const SECOND: Refusal = {
+  why: new Failure('denied', 'the second ClientHello is not for the name of the first'),
+  alert: OTHER_HELLO,
+}
 
 /** @returns false: nothing of a tunnel can be kept. @throws Failure of the phases decide, resolve and connect. */
 export async function connect(client: Client, target: Target): Promise<boolean> {
@@ -34,8 +46,8 @@ export async function connect(client: Client, target: Target): Promise<boolean> 
     client.wait('decide', 0)
     const said = await judge(client, peek)
     if (client.late !== null) throw client.late
-    if (said.kind !== 'forward') {
-      await refuseTunnel(client, said, peek.facts.tls)
+    if (said instanceof Failure || said.kind !== 'forward') {
+      await refuseTunnel(client, said, peek.speaksTls ? REFUSED_NAME : null)
       return false
     }
     if (said.dial !== null) {
@@ -78,21 +90,40 @@ async function opened(client: Client, status: number): Promise<void> {
   await outbox.flush()
 }
 
-/** @throws Failure denied, and as {@link review} does. */
-async function judge(client: Client, peek: Peek): Promise<Review> {
-  if (peek.tooLarge) throw new Failure('denied', 'the ClientHello is too large')
-  return await review(client, peek.facts)
+/** What comes of what was said first. A failure: nothing of it may go on. */
+async function judge(client: Client, peek: Peek): Promise<Review | Failure> {
+  if (peek.unreadable !== '') return new Failure('denied', peek.unreadable)
+  try {
+    return await review(client, peek.facts)
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
+  }
 }
 
-/** A tunnel that was opened is not to be: said in the words of TLS, where that is what the client speaks. */
-async function refuseTunnel(client: Client, said: Ending, tls: boolean): Promise<void> {
+/** As before the tunnel began, but that it cannot lead elsewhere any more. `null`: it goes on. */
+async function tooLate(client: Client, peek: Peek): Promise<Ending | Failure | null> {
+  const said = await judge(client, peek)
+  if (said instanceof Failure || said.kind !== 'forward') return said
+  return said.dial === null ? null : new Failure('denied', 'the tunnel cannot lead elsewhere any more')
+}
+
+/** A tunnel that was opened is not to be: said in an alert, where TLS is what the client speaks. */
+async function refuseTunnel(client: Client, why: Ending | Failure, alert: Uint8Array | null): Promise<void> {
   const { record, outbox, listener } = client
   record.tunnel = false
-  if (said.kind === 'deny') record.failure = failureOfDeny(said).code
-  if (said.kind === 'close' || !tls) return
-  outbox.writer.put(REFUSED_NAME)
+  if (why instanceof Failure) blame(record, why)
+  else if (why.kind === 'deny') record.failure = failureOfDeny(why).code
+  else if (why.kind === 'close') return
+  if (alert === null) return
+  outbox.writer.put(alert)
   client.wait('reader', listener.settings.idle_timeout)
-  await outbox.flush()
+  try {
+    await outbox.flush()
+  } catch (error) {
+    // It is gone, or was told already that the server has ended: nobody is left to be told why.
+    if (!(error instanceof Failure)) throw error
+  }
 }
 
 /** Carry bytes until both sides have ended. `peek`: what was looked at before. */
@@ -111,7 +142,15 @@ async function carry(
   proxy.statistics.tunnel(status)
   // Who the client is comes before what it says.
   await connection.outbox.flush()
-  const late = peek !== null && peek.silent ? peek.later(() => judgeLate(client, connection, peek)) : null
+  // Where nobody has judged by what is said inside, it is not looked at.
+  const guard = peek === null || client.petition === null ? null : peek.guard()
+  let refusal = SECOND
+  const late = peek === null || !peek.silent ? null : peek.later(async () => {
+    const why = await tooLate(client, peek)
+    if (why === null) return
+    refusal = { why, alert: REFUSED_NAME }
+    guard!.refused = true
+  })
   const kept = peek?.handOver()
   const here = messages.detach()
   const there = connection.messages.detach()
@@ -124,25 +163,12 @@ async function carry(
       if (ended) patience = Math.min(tunnel_timeout, HALF_CLOSED_TIME)
       client.wait('tunnel', patience)
     },
+    guard,
   )
   record.bytesIn += totals.up
   record.bytesOut += totals.down
   if (client.late !== null) record.failure = client.late.code
-  else if (broken !== '' && record.failure === '') record.reason = broken
-}
-
-/** As before the tunnel began, but that it cannot lead elsewhere any more. @returns false: nothing of it goes on. */
-async function judgeLate(client: Client, connection: OriginConnection, peek: Peek): Promise<boolean> {
-  const { record } = client
-  try {
-    const said = await judge(client, peek)
-    if (said.kind === 'forward' && said.dial === null) return true
-    record.failure = said.kind === 'deny' ? failureOfDeny(said).code : 'denied'
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    record.failure = error.code
-  }
-  client.socket.close()
-  connection.socket.close()
-  return false
+  else if (guard !== null && guard.refused) {
+    await refuseTunnel(client, refusal.why, refusal.alert)
+  } else if (broken !== '' && record.failure === '') record.reason = broken
 }

@@ -5,7 +5,7 @@
 
 import { parseAddress, splitHostPort } from '../bytes/address.ts'
 import { toBytes } from '../bytes/ascii.ts'
-import { Failure } from '../failure.ts'
+import { Failure, type FailureCode } from '../failure.ts'
 import { machineWords } from '../flow/machine_words.ts'
 import { type OwnHead, readHead } from '../http/change.ts'
 import type { SocksRefusal, SocksRequest } from '../socks/server.ts'
@@ -27,10 +27,13 @@ export const SILENT: TunnelAnswers = { established: NOTHING, refused: () => NOTH
 
 /** HTTPS's own port, for who was not captured on the way to another. */
 const TLS_PORT = 443
+/** Nobody is behind the name, whoever is asked. */
+const NO_SUCH_NAME: ReadonlySet<FailureCode> = new Set<FailureCode>(['name-not-found', 'name-no-address'])
 /** What a TLS client is told: it knows alerts, and no pages. */
 const ALERTS: TunnelAnswers = {
   established: NOTHING,
-  refused: ({ when }) => when === 'connect' || when === 'exchange' ? INTERNAL_ERROR : REFUSED_NAME,
+  refused: ({ code, when }) =>
+    when === 'decide' || when === 'request' || NO_SUCH_NAME.has(code) ? REFUSED_NAME : INTERNAL_ERROR,
 }
 
 /** Letters, digits and what else stands in names of hosts: what is none must not become a part of a head. */
@@ -106,12 +109,12 @@ export async function converseTls(client: Client, recorded: Recorded): Promise<v
     const hello = new Peek(client)
     await hello.greeting()
     const { facts } = hello
-    if (!facts.tls && !hello.tooLarge) {
+    if (!hello.speaksTls) {
       if (hello.size === 0) return null
       throw new Failure('bad-request', 'it does not begin with a ClientHello')
     }
     client.answers = ALERTS
-    if (hello.tooLarge) throw new Failure('denied', 'the ClientHello is too large')
+    if (hello.unreadable !== '') throw new Failure('denied', hello.unreadable)
     client.hello = hello
     const { destination } = client.arrival
     const port = destination === null ? TLS_PORT : destination.port

@@ -10,6 +10,7 @@ import type { Messages } from '../flow/messages.ts'
 import { machineWords } from '../flow/machine_words.ts'
 import { PEEK_SILENCE, PEEK_TIME } from '../limits.ts'
 import { HelloReader } from '../tls/client_hello.ts'
+import { RetryGuard } from '../tls/retry_guard.ts'
 import type { TlsFacts } from '../filter/subject.ts'
 import type { Client } from './client.ts'
 
@@ -21,6 +22,9 @@ type Pulled = IteratorResult<Uint8Array, void>
  * access_denied ERR_SSL_PROTOCOL_ERROR, and for handshake_failure ERR_SSL_VERSION_OR_CIPHER_MISMATCH, and tries those again.
  */
 export const REFUSED_NAME: Uint8Array = toBytes('\x15\x03\x01\x00\x02\x02\x70')
+
+/** A fatal alert, illegal_parameter: what a server says to a second ClientHello that is not as the first (RFC 8446 4.1.2). */
+export const OTHER_HELLO: Uint8Array = toBytes('\x15\x03\x03\x00\x02\x02\x2f')
 
 /** A fatal alert, internal_error: nothing is wrong with the name, but the server cannot be reached. Browsers try it again. */
 export const INTERNAL_ERROR: Uint8Array = toBytes('\x15\x03\x01\x00\x02\x02\x50')
@@ -45,9 +49,19 @@ export class Peek {
     return this.#reader.facts
   }
 
-  /** It is a ClientHello that nobody can judge. */
-  get tooLarge(): boolean {
-    return this.#reader.tooLarge
+  /** Why what began as TLS cannot be judged; empty: it can, or is no TLS. */
+  get unreadable(): string {
+    return this.#reader.unreadable === '' ? '' : `the ClientHello is ${this.#reader.unreadable}`
+  }
+
+  /** The client knows alerts. */
+  get speaksTls(): boolean {
+    return this.facts.tls || this.#reader.unreadable !== ''
+  }
+
+  /** What looks after the rest of the handshake; `null`: it is no TLS, and will be none. */
+  guard(): RetryGuard | null {
+    return this.#silent || this.facts.tls ? new RetryGuard(this.#reader) : null
   }
 
   /** The client lets the server speak first: what it says then is still to be looked at, with {@link later}. */
@@ -118,15 +132,15 @@ export class Peek {
   }
 
   /**
-   * After silence: the first bytes that the client sends after all, or its end, as a pull of the socket would give them; once
-   * they are judged where they are a ClientHello. `judge`: false for what is not to be sent on, which looks like the end.
+   * After silence: the first bytes that the client sends after all, or its end, as a pull of the socket would give them; where
+   * they are TLS, once they are judged.
    */
-  async later(judge: () => Promise<boolean>): Promise<Pulled> {
+  async later(judge: () => Promise<void>): Promise<Pulled> {
     this.#silent = false
     while (await this.#read() === 'more');
     const bytes = this.handOver()
-    const asks = this.facts.tls || this.tooLarge
-    if (bytes.length === 0 || (asks && !await judge())) return { done: true, value: undefined }
+    if (bytes.length === 0) return { done: true, value: undefined }
+    if (this.speaksTls) await judge()
     return { done: false, value: bytes }
   }
 

@@ -25,17 +25,22 @@ function ends(failure: Failure, head: Head | null): boolean {
   return failure.when === 'request' || failure.who === 'client' || head.isMethod('CONNECT')
 }
 
+/** What became of the exchange, for its line and the counters. */
+export function blame(record: ExchangeRecord, failure: Failure): void {
+  record.failure = failure.code
+  if (record.reason === '') record.reason = failure.detail
+  if (
+    failure.when === 'decide' && record.decision !== 'deny' && failure.code !== 'loop' && failure.code !== 'no-upstream'
+  ) record.decision = 'deny'
+}
+
 /**
  * Answer `failure`, or cut the connection when an answer has begun. Never throws a failure.
  * @throws what is no Failure never comes here: {@link perform} makes a `bug` of it.
  */
 export async function refuse(client: Client, failure: Failure): Promise<void> {
   const { record } = client
-  record.failure = failure.code
-  if (record.reason === '') record.reason = failure.detail
-  if (
-    failure.when === 'decide' && record.decision !== 'deny' && failure.code !== 'loop' && failure.code !== 'no-upstream'
-  ) record.decision = 'deny'
+  blame(record, failure)
   if (client.late !== null && client.waits === 'end') return // answered when it expired
   if (client.begun || failure.status === 0) {
     client.outbox.discard()

@@ -1,17 +1,18 @@
 /**
- * What a TLS client says first, in the clear (RFC 8446 4.1.2): the server name, ALPN, the versions, and whether there is an
- * encrypted ClientHello besides. Read out of bytes as they come, cut up in any way; nothing is changed and nothing answered.
+ * What a TLS client says first, in the clear (RFC 8446 4.1.2): the server name, and whether there is an encrypted ClientHello
+ * besides. Read out of bytes as they come, cut up in any way; nothing is changed and nothing answered.
  *
- * What a common server takes is taken, so that nobody gets round a rule by writing it oddly: the version of a record is not
- * looked at (5.1), the message may lie in records of one byte, and OpenSSL and BoringSSL pass over empty records before it,
- * BoringSSL over warning alerts too. What they refuse is no ClientHello: it is reported as what is not TLS.
+ * What any common server takes is taken, so that nobody gets round a rule by writing it oddly: versions are not looked at, the
+ * message may lie in records of any size with empty ones and warning alerts between them, and of the extensions only those
+ * are read that are told of here. What begins as TLS and cannot be judged all the same is `unreadable`, and no "no TLS": some
+ * server may read it, and where names matter it must not go on.
  */
 
 import { parseAddress } from '../bytes/address.ts'
 import { all, latin1, NAME } from '../bytes/ascii.ts'
 import { type HostName, hostName } from '../bytes/host.ts'
 import { ByteWriter } from '../bytes/writer.ts'
-import { TLS_HELLO_SIZE, TLS_IDLE_RECORDS, TLS_RECORD_SIZE } from '../limits.ts'
+import { TLS_HELLO_SIZE } from '../limits.ts'
 
 export interface HelloFacts {
   /** It is a ClientHello, whole and well-formed. Where it is not, the others say nothing. */
@@ -22,13 +23,9 @@ export interface HelloFacts {
   readonly named: 'nothing' | 'name' | 'address'
   /** There is an encrypted ClientHello (draft-ietf-tls-esni, 0xfe0d; or its forerunner, 0xffce), or a stand-in that looks the same (GREASE). */
   readonly ech: boolean
-  /** Protocol names (RFC 7301 3.1), one character a byte, the preferred one first; those of GREASE are left out. */
-  readonly alpn: readonly string[]
-  /** The highest version offered, 0x0304 for TLS 1.3. */
-  readonly version: number
 }
 
-const NOT_TLS: HelloFacts = { tls: false, sni: '', named: 'nothing', ech: false, alpn: [], version: 0 }
+const NOT_TLS: HelloFacts = { tls: false, sni: '', named: 'nothing', ech: false }
 
 const RECORD_HEADER = 5
 const MESSAGE_HEADER = 4
@@ -38,18 +35,18 @@ const ALERT = 21
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const WARNING = 1
+const FATAL = 2
 
 // https://www.iana.org/assignments/tls-extensiontype-values
 const SERVER_NAME = 0
-const ALPN = 16
-const SUPPORTED_VERSIONS = 43
 const ENCRYPTED_CLIENT_HELLO = 0xfe0d
 const ENCRYPTED_SERVER_NAME = 0xffce
 
 const HOST_NAME = 0
-const OLDEST = 0x0300
-const NEWEST = 0x0304
+/** The first byte of the version of a record (RFC 8446 5.1): OpenSSL and BoringSSL want it, whatever the second is. */
+const MAJOR = 3
 
+const NAMELESS: Pick<HelloFacts, 'sni' | 'named'> = { sni: '', named: 'nothing' }
 const NO_NAME: HostName = { error: 'holds a character that no name has' }
 /** A label without a letter or digit, which a request's host cannot have either. */
 const UNNAMED = /(?:^|\.)[_-]+(?:\.|$)/
@@ -61,15 +58,16 @@ export class HelloReader {
   facts: HelloFacts = NOT_TLS
   /** Bytes that were looked at: what follows a ClientHello is not of it. */
   size = 0
-  /** It began as a ClientHello that is larger than anybody's: nobody knows what it says, and a server might. */
-  tooLarge = false
+  /** Why what began as TLS cannot be judged, where a server might take it. Empty: it can, or is no TLS. */
+  unreadable: '' | 'malformed' | 'too large' = ''
   #done = false
+  /** What has come can be nothing but TLS. */
+  #begun = false
   readonly #header = new Uint8Array(RECORD_HEADER)
   #headerSize = 0
   /** What is left of the record, and how much of it has come. */
   #left = 0
   #come = 0
-  #idle = 0
   #message: ByteWriter | null = null
   /** Size of the message with its header; of its header alone until that has come. */
   #needed = MESSAGE_HEADER
@@ -83,8 +81,13 @@ export class HelloReader {
       at = this.#left === 0 ? this.#readHeader(looked, at) : this.#readRecord(looked, at)
     }
     this.size += at
-    if (!this.#done && this.size === TLS_HELLO_SIZE) this.#giveUp()
+    if (!this.#done && this.size === TLS_HELLO_SIZE) this.#fail('too large')
     return this.#done ? 'done' : 'more'
+  }
+
+  /** What is still to come of the record that the ClientHello ends in. */
+  get left(): number {
+    return this.#left
   }
 
   /** There will be no more bytes. */
@@ -92,8 +95,8 @@ export class HelloReader {
     if (!this.#done) this.#finish(NOT_TLS)
   }
 
-  #giveUp(): void {
-    this.tooLarge = true
+  #fail(why: 'malformed' | 'too large' = 'malformed'): void {
+    if (this.#begun) this.unreadable = why
     this.#finish(NOT_TLS)
   }
 
@@ -111,39 +114,37 @@ export class HelloReader {
       const byte = bytes[at++]
       const place = this.#headerSize++
       header[place] = byte
-      if (place === 0 && byte !== HANDSHAKE && (byte !== ALERT || this.#message !== null)) {
-        this.#finish(NOT_TLS)
-        return at
-      }
-      // OpenSSL and BoringSSL want 3 as the first half of the version, whatever the second is.
-      if (place === 1 && byte !== 3) {
-        this.#finish(NOT_TLS)
+      const expected = place === 0 ? byte === HANDSHAKE || byte === ALERT : place !== 1 || byte === MAJOR
+      if (!expected) {
+        this.#fail()
         return at
       }
     }
     if (this.#headerSize < RECORD_HEADER) return at
-    const size = header[3] << 8 | header[4]
-    const fits = header[0] === ALERT ? size === 2 : size <= TLS_RECORD_SIZE
-    const idle = size === 0 || header[0] === ALERT
-    if (!fits || (idle && ++this.#idle > TLS_IDLE_RECORDS)) this.#finish(NOT_TLS)
-    this.#left = size
+    this.#begun = true
+    this.#left = header[3] << 8 | header[4]
     this.#come = 0
-    if (size === 0) this.#headerSize = 0
+    if (header[0] === ALERT && this.#left !== 2) this.#fail()
+    if (this.#left === 0) this.#headerSize = 0
     return at
   }
 
   #readRecord(bytes: Uint8Array, from: number): number {
     const size = Math.min(this.#left, bytes.length - from)
     let used = size
-    if (this.#header[0] === ALERT) {
-      if (this.#come === 0 && bytes[from] !== WARNING) this.#finish(NOT_TLS)
-    } else {
-      used = this.#readMessage(bytes, from, from + size)
-    }
-    this.#left -= size
-    this.#come += size
+    if (this.#header[0] === HANDSHAKE) used = this.#readMessage(bytes, from, from + size)
+    else if (this.#come === 0) this.#readLevel(bytes[from])
+    this.#left -= used
+    this.#come += used
     if (this.#left === 0) this.#headerSize = 0
     return from + used
+  }
+
+  /** Of an alert. */
+  #readLevel(level: number): void {
+    // After a fatal one nobody goes on: whatever it is, it is no ClientHello.
+    if (level === FATAL) this.#finish(NOT_TLS)
+    else if (level !== WARNING) this.#fail()
   }
 
   /** Gives how many bytes were used. */
@@ -154,10 +155,10 @@ export class HelloReader {
       const size = Math.min(this.#needed - message.length, to - at)
       message.put(bytes, at, at + size)
       at += size
-      if (message.bytes[0] !== CLIENT_HELLO) this.#finish(NOT_TLS)
+      if (message.bytes[0] !== CLIENT_HELLO) this.#fail()
       else if (message.length < this.#needed) break
       else if (this.#needed === MESSAGE_HEADER) this.#announced(message.bytes)
-      else this.#finish(readHello(message.bytes.subarray(MESSAGE_HEADER, this.#needed)))
+      else this.#conclude(readHello(message.bytes.subarray(MESSAGE_HEADER, this.#needed)))
     }
     return at - from
   }
@@ -165,9 +166,14 @@ export class HelloReader {
   #announced(header: Uint8Array): void {
     const size = header[1] << 16 | header[2] << 8 | header[3]
     this.#needed = MESSAGE_HEADER + size
-    if (size === 0) this.#finish(NOT_TLS)
+    if (size === 0) this.#fail()
     // Before memory is spent on it.
-    else if (this.#needed > TLS_HELLO_SIZE) this.#giveUp()
+    else if (this.#needed > TLS_HELLO_SIZE) this.#fail('too large')
+  }
+
+  #conclude(facts: HelloFacts | null): void {
+    if (facts === null) this.#fail()
+    else this.#finish(facts)
   }
 }
 
@@ -215,53 +221,40 @@ class Fields {
   }
 }
 
-/** `message`: ClientHello (RFC 8446 4.1.2) without its handshake header. */
-function readHello(message: Uint8Array): HelloFacts {
+/** `message`: ClientHello (RFC 8446 4.1.2) without its handshake header. `null`: it cannot be judged. */
+function readHello(message: Uint8Array): HelloFacts | null {
   try {
     return read(new Fields(message, 0, message.length))
   } catch (error) {
-    if (error instanceof Malformed) return NOT_TLS
+    if (error instanceof Malformed) return null
     throw error
   }
 }
 
 /** @throws Malformed */
 function read(hello: Fields): HelloFacts {
-  const legacy = hello.number(2)
-  if (legacy >> 8 !== OLDEST >> 8) throw new Malformed()
-  hello.skip(32)
+  // legacy_version and random.
+  hello.skip(34)
   hello.vector(1, 0, 32)
   if (hello.vector(2, 2, 0xfffe).left % 2 !== 0) throw new Malformed()
   hello.vector(1, 1, 0xff)
-  const facts = { tls: true, sni: '', named: 'nothing' as HelloFacts['named'], ech: false, alpn: [] as string[] }
-  let version = legacy
   // Clients older than extensions end here (RFC 5246 7.4.1.2).
   const extensions = hello.left === 0 ? hello : hello.vector(2, 0, 0xffff)
   hello.ended()
-  const seen = new Set<number>()
+  let name: Pick<HelloFacts, 'sni' | 'named'> | null = null
+  let ech = false
   while (extensions.left > 0) {
     const type = extensions.number(2)
     const body = extensions.vector(2, 0, 0xffff)
-    // RFC 8446 4.2: no more than one of a type. Of two names, nobody could tell which one counts.
-    if (seen.has(type)) throw new Malformed()
-    seen.add(type)
-    switch (type) {
-      case SERVER_NAME:
-        Object.assign(facts, readServerName(body))
-        break
-      case ALPN:
-        facts.alpn = readAlpn(body)
-        break
-      case SUPPORTED_VERSIONS:
-        version = readVersions(body)
-        break
-      case ENCRYPTED_CLIENT_HELLO:
-      case ENCRYPTED_SERVER_NAME:
-        facts.ech = true
-        break
+    if (type === SERVER_NAME) {
+      // Of two names, nobody could tell which one counts (RFC 8446 4.2).
+      if (name !== null) throw new Malformed()
+      name = readServerName(body)
+    } else if (type === ENCRYPTED_CLIENT_HELLO || type === ENCRYPTED_SERVER_NAME) {
+      ech = true
     }
   }
-  return { ...facts, version }
+  return { tls: true, ...(name ?? NAMELESS), ech }
 }
 
 /** RFC 6066 3. @throws Malformed */
@@ -276,36 +269,7 @@ function readServerName(body: Fields): Pick<HelloFacts, 'sni' | 'named'> {
     if (name !== null) throw new Malformed()
     name = entry
   }
-  return name === null ? { sni: '', named: 'nothing' } : policyName(name.bytes, name.at, name.end)
-}
-
-/** RFC 7301 3.1. @throws Malformed */
-function readAlpn(body: Fields): string[] {
-  const list = body.vector(2, 2, 0xffff)
-  body.ended()
-  const names: string[] = []
-  while (list.left > 0) {
-    const { bytes, at, end } = list.vector(1, 1, 0xff)
-    if (end - at !== 2 || !isGrease(bytes[at] << 8 | bytes[at + 1])) names.push(latin1(bytes, at, end))
-  }
-  return names
-}
-
-/** RFC 8446 4.2.1: the highest that is known. @throws Malformed */
-function readVersions(body: Fields): number {
-  const list = body.vector(1, 2, 0xfe)
-  body.ended()
-  let highest = 0
-  while (list.left > 0) {
-    const version = list.number(2)
-    if (version >= OLDEST && version <= NEWEST && version > highest) highest = version
-  }
-  return highest
-}
-
-/** RFC 8701: 0x0a0a, 0x1a1a, ... 0xfafa mean nothing. */
-function isGrease(value: number): boolean {
-  return (value & 0x0f0f) === 0x0a0a && value >> 8 === (value & 0xff)
+  return name === null ? NAMELESS : policyName(name.bytes, name.at, name.end)
 }
 
 /**

@@ -4,14 +4,17 @@ import { hostName } from '../../core/bytes/host.ts'
 import { TLS_HELLO_SIZE } from '../../core/limits.ts'
 import { type HelloFacts, HelloReader } from '../../core/tls/client_hello.ts'
 import { CHROMIUM, CURL, DENO, NAMELESS } from '../../test/tls/captures.ts'
-import { alpn, bytesOf, extension, hello, record, records, serverName, versions } from '../../test/tls/hello.ts'
+import { alpn, bytesOf, extension, hello, record, records, serverName, vector } from '../../test/tls/hello.ts'
 import type { FuzzTarget } from './main.ts'
 import { cut, type Random } from './random.ts'
 
+/** Records that a ClientHello may begin with: a warning, and its own. */
+const BEGUN: ReadonlySet<number> = new Set([21, 22])
 const NOTHING = JSON.stringify(new HelloReader().facts)
 
 interface Reading {
   readonly facts: HelloFacts
+  readonly unreadable: string
   readonly done: boolean
   readonly size: number
 }
@@ -26,7 +29,7 @@ function read(pieces: readonly Uint8Array[]): Reading {
     done = reader.feed(lent.subarray(4, 4 + piece.length)) === 'done'
     lent.fill(0xaa)
   }
-  return { facts: reader.facts, done, size: reader.size }
+  return { facts: reader.facts, unreadable: reader.unreadable, done, size: reader.size }
 }
 
 function check(input: Uint8Array, random: Random): void {
@@ -34,19 +37,21 @@ function check(input: Uint8Array, random: Random): void {
   for (const pieces of [cut(random, input), Array.from(input, (byte) => Uint8Array.of(byte))]) {
     const other = read(pieces)
     // What is none is given up within the piece that shows it.
-    if (!whole.facts.tls && whole.done && !other.facts.tls && other.done) continue
+    const none = !whole.facts.tls && whole.done && !other.facts.tls && other.done
+    if (none && whole.unreadable === other.unreadable) continue
     if (JSON.stringify(other) !== JSON.stringify(whole)) {
       throw new Error(`${JSON.stringify(other)} in pieces, ${JSON.stringify(whole)} in one`)
     }
   }
-  const { facts, done, size } = whole
+  const { facts, unreadable, done, size } = whole
   if (size > input.length || size > TLS_HELLO_SIZE) throw new Error(`read ${size} of ${input.length} bytes`)
   if (!done && size !== input.length) throw new Error('wants more, and has not read all')
   if (!facts.tls) {
     if (JSON.stringify(facts) !== NOTHING) throw new Error('facts of what is no TLS')
+    if (unreadable !== '' && !BEGUN.has(input[0])) throw new Error('unreadable, and no TLS')
     return
   }
-  if (!done) throw new Error('known before its end')
+  if (!done || unreadable !== '') throw new Error('known before its end, or not')
   // What follows it, or stands in its place after it, changes nothing; and nothing less than all of it is enough.
   if (JSON.stringify(read([input.subarray(0, size)]).facts) !== JSON.stringify(facts)) {
     throw new Error('the rest matters')
@@ -59,7 +64,8 @@ function check(input: Uint8Array, random: Random): void {
   }
 }
 
-const parts = [serverName('a.example'), alpn('h2', 'http/1.1'), versions(0x0304, 0x0303), extension(0xfe0d, '\0\x01')]
+const versions = extension(43, vector('\x03\x04\x03\x03', 1))
+const parts = [serverName('a.example'), alpn('h2', 'http/1.1'), versions, extension(0xfe0d, '\0\x01')]
 
 const target: FuzzTarget = {
   invariant:

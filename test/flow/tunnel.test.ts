@@ -231,3 +231,26 @@ test.each([
   expect(source.asked).toEqual(asked)
   expect(totals.up).toBe(sizes.reduce((sum, size) => sum + size, 0))
 })
+
+test('where bytes can be moved unseen, that waits for who looks at the first ones', async () => {
+  const source = new Source([RELAY_SIZE, RELAY_SIZE, RELAY_SIZE, RELAY_SIZE])
+  const other = new Source([])
+  const end = ({ socket }: Source) => ({ socket, rest: NOTHING, pull: null })
+  const totals = { up: 0, down: 0, ended: false }
+  let seen = 0
+  const guard = {
+    refused: false,
+    get done() {
+      return seen === 2
+    },
+    up: (bytes: Uint8Array) => {
+      seen++
+      return bytes
+    },
+    down: () => {},
+    ended: () => NOTHING,
+  }
+  await tunnel(end(source), end(other), totals, () => {}, guard)
+  expect(source.asked).toEqual(['read', 'read', 'unseen', 'unseen', 'unseen'])
+  expect([seen, totals.up]).toEqual([2, 4 * RELAY_SIZE])
+})

@@ -1,5 +1,6 @@
 /** What a TLS client says first inside its tunnel: judged before it reaches the origin, with real clients and a real server. */
 
+import { Buffer } from 'node:buffer'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
@@ -7,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type Server } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { REFUSED_NAME } from '../../core/proxy/peek.ts'
+import { INTERNAL_ERROR, OTHER_HELLO, REFUSED_NAME } from '../../core/proxy/peek.ts'
 import { CHROMIUM, CURL } from '../tls/captures.ts'
-import { hello, serverName } from '../tls/hello.ts'
+import { extension, hello, message, record, RETRY_RANDOM, serverName, vector } from '../tls/hello.ts'
 import { NameServer } from './name_server.ts'
 import { Origin, type OriginConnection } from './origin.ts'
 import { curl, lacking, newFolder, run } from './peers.ts'
@@ -18,6 +19,7 @@ import { RawClient } from './raw.ts'
 import { until } from './waiting.ts'
 
 const missing = lacking('curl', 'openssl')
+const LARGE = 4_000_000
 const NAMES = ['any-1.test', 'any-3.test', 'games.test', 'led.test']
 
 /** An https server that tells who was asked for, and counts what it got. */
@@ -34,11 +36,16 @@ class Secure {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => undefined)
       const name = String(socket.servername)
-      socket.on('data', () => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${name}`))
+      const large = 'x'.repeat(LARGE)
+      socket.on('data', (asked) => {
+        const body = asked.includes('/large') ? large : name
+        socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`)
+      })
     })
   }
 
-  static async listen(): Promise<Secure> {
+  /** `ecdhCurve`: the groups it takes, and asks for. */
+  static async listen(ecdhCurve = 'auto'): Promise<Secure> {
     const folder = newFolder()
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     execFileSync(
@@ -47,7 +54,7 @@ class Secure {
         .concat([`subjectAltName=${NAMES.map((name) => `DNS:${name}`).join(',')}`, '-keyout', key, '-out', cert]),
       { stdio: 'ignore' },
     )
-    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) })
+    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert), ecdhCurve })
     const secure = new Secure(server, cert)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     return secure
@@ -63,8 +70,30 @@ class Secure {
   }
 }
 
+/** A point of P-256, as a share of a key: its generator. */
+const GENERATOR = Buffer.from(
+  '046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296' +
+    '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
+  'hex',
+).toString('latin1')
+
+/** A ClientHello of TLS 1.3 for a name, with this share of a key: without one the server asks again. */
+function asking(name: string, key = ''): Uint8Array {
+  const shares = key === '' ? '' : `\0\x17${vector(key, 2)}`
+  const extensions = [
+    serverName(name),
+    extension(10, vector('\0\x17', 2)),
+    extension(13, vector('\x04\x03\x08\x04\x04\x01', 2)),
+    extension(43, vector('\x03\x04', 1)),
+    extension(51, vector(shares, 2)),
+  ]
+  return Buffer.from(record(message({ session: 's'.repeat(32), extensions: extensions.join('') })), 'latin1')
+}
+
 describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
   let secure: Secure
+  /** Takes one group alone, and asks for it. */
+  let choosy: Secure
   let plain: Origin
   let names: NameServer
   let program: Program
@@ -72,6 +101,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
 
   beforeAll(async () => {
     secure = await Secure.listen()
+    choosy = await Secure.listen('P-256')
     // Says something first, and repeats what it hears.
     plain = await Origin.listen(async (connection) => {
       await connection.send('220 hello\r\n')
@@ -85,15 +115,18 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
       'any-*.test': { a: ['127.0.0.1'] },
       'strict-1.test': { a: ['127.0.0.1'] },
       'games.test': { a: ['127.0.0.1'] },
+      'broken.test': { code: 'SERVFAIL' },
     })
     program = await Program.start({
       listener: {
         http: { mode: 'forward', address: '127.0.0.1:0', filter: ['rules'], peek: true },
         tls: { mode: 'tls', address: '127.0.0.1:0', filter: ['rules'] },
+        led: { mode: 'tls', address: '127.0.0.1:0', filter: ['rules'] },
       },
       outgoing: { connect_ports: ['1-65535'] },
       dns: { servers: [names.authority], hosts: false },
       rule: [
+        { name: 'choosy', listener: 'led', sni: ['any-1.test'], do: 'intercept', to: `127.0.0.1:${choosy.port}` },
         { name: 'games', sni: ['games.test'], do: 'deny', reason: 'games' },
         { name: 'not-tls', host: ['strict-1.test'], tls: false, do: 'deny' },
         { name: 'hidden', host: ['any-2.test'], ech: true, do: 'deny' },
@@ -101,7 +134,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
         { name: 'led', sni: ['led.test'], do: 'intercept', to: `127.0.0.1:${secure.port}` },
         { name: 'asked for', host: ['shut.test'], do: 'deny' },
       ],
-    }, { addresses: 2 })
+    }, { addresses: 3 })
     proxy = `http://127.0.0.1:${program.port()}`
   })
 
@@ -110,6 +143,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
     names?.close()
     plain?.close()
     secure?.close()
+    choosy?.close()
   })
 
   /** curl asks `url`, in a tunnel to another host perhaps. */
@@ -136,13 +170,13 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
     return [errors, secure.sockets[before].bytesRead]
   }
 
-  /** The line of the exchange that a rule decided. */
-  async function decided(rule: string): Promise<Record<string, unknown>> {
+  /** The line of an exchange in which this stands. */
+  async function logged(field: 'rule' | 'reason', value: string): Promise<Record<string, unknown>> {
     let line: Record<string, unknown> | undefined
     await program.until(() => {
-      line = program.output.map((text) => JSON.parse(text)).find((one) => one.rule === rule)
+      line = program.output.map((text) => JSON.parse(text)).find((one) => one[field] === value)
       return line !== undefined
-    }, `a line of the rule ${rule}`)
+    }, `a line whose ${field} is ${value}`)
     return line!
   }
 
@@ -155,7 +189,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
     const [errors, got] = await refused('games.test', `any-1.test:${secure.port}`)
     expect(errors).toMatch(/unrecognized name/)
     expect(got).toBe(0)
-    expect(await decided('games')).toMatchObject({
+    expect(await logged('rule', 'games')).toMatchObject({
       method: 'CONNECT',
       status: 200,
       decision: 'deny',
@@ -210,6 +244,71 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
     client.close()
   })
 
+  test.each([
+    ['legacy_version', record(message({ version: 0x0404, extensions: serverName('games.test') }))],
+    ['an extension twice', record(message({ extensions: serverName('games.test') + extension(0x1234, '').repeat(2) }))],
+    [
+      'empty records',
+      [...message({ extensions: serverName('games.test') })].map((byte) => record(byte) + record('')).join(''),
+    ],
+    ['what cannot be judged', record('\0\0\0\0') + record(message({ extensions: serverName('any-1.test') }))],
+  ])('an odd hello: %s', async (_, sent) => {
+    const [client, origin] = await inside('any-1.test')
+    await client.send(Buffer.from(sent, 'latin1'))
+    expect([...await client.toEnd()]).toEqual([...REFUSED_NAME])
+    await origin.finished()
+    expect(origin.received).toBe(0)
+    client.close()
+  })
+
+  test.each(['/', '/large'])(
+    'a server that asks for a second ClientHello, in a tunnel and by mode "tls": %s',
+    async (path) => {
+      for (
+        const through of [['-x', proxy], ['--connect-to', `any-1.test:${choosy.port}:127.0.0.1:${program.port('led')}`]]
+      ) {
+        const words = ['--tlsv1.3', '--curves', 'X25519:P-256', '--cacert', choosy.certificate, ...through]
+        const asked = await curl(...words, `https://any-1.test:${choosy.port}${path}`)
+        expect([asked.code, asked.errors, asked.output.length]).toEqual([0, '', path === '/' ? 10 : LARGE])
+      }
+    },
+  )
+
+  test.each(['in a tunnel', 'by mode "tls"'])('a second ClientHello for another name is refused, %s', async (way) => {
+    const before = choosy.sockets.length
+    let client: RawClient
+    if (way === 'in a tunnel') {
+      client = await RawClient.connect(program.port())
+      await client.ask(
+        `CONNECT any-1.test:${choosy.port} HTTP/1.1\r\nHost: any-1.test:${choosy.port}\r\n\r\n`,
+        'bodiless',
+      )
+    } else {
+      client = await RawClient.connect(program.port('led'))
+    }
+    const first = asking('any-1.test')
+    await client.send(first)
+    const retry = await client.bytes(43)
+    expect(retry.subarray(11).toString('latin1')).toBe(RETRY_RANDOM)
+    await client.send(asking('games.test', GENERATOR))
+    expect([...(await client.toEnd()).subarray(-7)]).toEqual([...OTHER_HELLO])
+    expect(choosy.sockets[before].bytesRead).toBe(first.length)
+    client.close()
+    expect(await logged('reason', 'the second ClientHello is not for the name of the first')).toMatchObject({
+      decision: 'deny',
+      failure: 'denied',
+    })
+  })
+
+  test('by mode "tls": a name that does not exist, and one that nobody can look up', async () => {
+    for (const [name, alert] of [['missing.test', REFUSED_NAME], ['broken.test', INTERNAL_ERROR]] as const) {
+      const client = await RawClient.connect(program.port('tls'))
+      await client.send(hello(serverName(name)))
+      expect([...await client.toEnd()], name).toEqual([...alert])
+      client.close()
+    }
+  })
+
   test('an encrypted ClientHello', async () => {
     const [client, origin] = await inside('any-2.test')
     await client.send(CHROMIUM)
@@ -245,7 +344,7 @@ describe.skipIf(missing !== '')(`inside a tunnel${missing}`, () => {
     const [late, origin] = await inside('any-1.test')
     expect((await late.bytes(11)).toString()).toBe('220 hello\r\n')
     await late.send(hello(serverName('games.test')))
-    await late.toEnd()
+    expect([...await late.toEnd()]).toEqual([...REFUSED_NAME])
     await origin.finished()
     expect(origin.received).toBe(0)
     client.close()

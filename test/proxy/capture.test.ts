@@ -3,13 +3,13 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { latin1 } from '../../core/bytes/ascii.ts'
 import { load } from '../../core/config/load.ts'
 import { AccessLog } from '../../core/proxy/access_log.ts'
-import { INTERNAL_ERROR, REFUSED_NAME } from '../../core/proxy/peek.ts'
+import { INTERNAL_ERROR, OTHER_HELLO, REFUSED_NAME } from '../../core/proxy/peek.ts'
 import { Server } from '../../core/proxy/server.ts'
 import { named } from '../../core/proxy/pseudonym.ts'
 import type { Endpoint, Listener, Socket } from '../../core/runtime.ts'
 import { Machine, settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
-import { extension, hello, serverName } from '../tls/hello.ts'
+import { extension, hello, record, RETRY_RANDOM, serverHello, serverName } from '../tls/hello.ts'
 
 const HERE: Endpoint = { family: 4, address: '127.0.0.1', port: 3129 }
 const CLIENT: Endpoint = { family: 4, address: '192.0.2.77', port: 0 }
@@ -436,10 +436,56 @@ describe('mode "tls"', () => {
     expect(await town.lines()).toMatchObject([{ failure: 'head-timeout' }])
   })
 
-  test('larger than any', async () => {
+  test.each([
+    ['larger than any', '\x16\x03\x01\x40\x00\x01\x7f\xff\xff'],
+    ['two names', said(serverName('origin.test', 'a.test'))],
+    ['another message before it', record('\0\0\0\0') + NAMED],
+  ])('what cannot be judged: %s', async (_, bytes) => {
     const town = await Town.open('tls')
-    const client = await town.client(SECURE, '\x16\x03\x01\x40\x00\x01\x7f\xff\xff')
+    const client = await town.client(SECURE, bytes)
     expect(await client.news()).toBe(ALERT)
+    await client.end()
+    expect(await town.lines()).toMatchObject([{ failure: 'denied', origin: null }])
+  })
+
+  test('a name that nobody tells of', async () => {
+    const town = await Town.open('tls')
+    const client = await town.client(null, said(serverName('unheard.test')))
+    await town.machine.clock.advance(60_000)
+    expect(await client.news()).toBe(latin1(INTERNAL_ERROR))
+    await client.end()
+    expect(await town.lines()).toMatchObject([{ failure: 'name-failed' }])
+  })
+
+  test('a second ClientHello, when the server asks for one: for another name it is refused', async () => {
+    const retry = record(serverHello(RETRY_RANDOM))
+    for (const [name, goes] of [['origin.test', true], ['other.test', false]] as const) {
+      const town = await Town.open('tls', '[[rule]]\nhost = ["bad.test"]\ndo = "deny"\n')
+      const client = await town.client(SECURE, NAMED)
+      const origin = await town.origin(SECURE)
+      await origin.send(retry)
+      const second = said(serverName(name))
+      await client.send(second.slice(0, 20))
+      await client.send(second.slice(20))
+      expect(await origin.news()).toBe(NAMED + (goes ? second : ''))
+      expect(await client.news()).toBe(retry + (goes ? '' : latin1(OTHER_HELLO)))
+      await client.close()
+      await origin.close()
+      expect(await town.lines()).toMatchObject([{
+        failure: goes ? null : 'denied',
+        decision: goes ? 'permit' : 'deny',
+        bytes_in: NAMED.length + second.length,
+      }])
+    }
+  })
+
+  test('without anybody who judges, nothing is looked at', async () => {
+    const town = await Town.open('tls')
+    const client = await town.client(SECURE, NAMED)
+    const origin = await town.origin(SECURE)
+    await origin.send(record(serverHello(RETRY_RANDOM)))
+    await client.send(said(serverName('other.test')))
+    expect(await origin.news()).toBe(NAMED + said(serverName('other.test')))
   })
 })
 

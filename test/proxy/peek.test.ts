@@ -6,17 +6,18 @@ import { NO_LISTS } from '../../core/filter/lists.ts'
 import { compileRules } from '../../core/filter/rules.ts'
 import { PEEK_SILENCE, PEEK_TIME } from '../../core/limits.ts'
 import { Chain, type Member } from '../../core/proxy/chain.ts'
-import { REFUSED_NAME } from '../../core/proxy/peek.ts'
+import { OTHER_HELLO, REFUSED_NAME } from '../../core/proxy/peek.ts'
 import { RuleBook } from '../../core/proxy/rule_book.ts'
 import { cut, randomOf } from '../../scripts/fuzz/random.ts'
 import { settle } from '../memory/machine.ts'
 import { Peer } from '../memory/peer.ts'
-import { extension, hello, serverName } from '../tls/hello.ts'
+import { extension, hello, message, record, RETRY_RANDOM, serverHello, serverName, vector } from '../tls/hello.ts'
 import { World } from './world.ts'
 
 const CONNECT = 'CONNECT origin.test:80 HTTP/1.1\r\nHost: origin.test:80\r\n\r\n'
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 const ALERT = latin1(REFUSED_NAME)
+const ILLEGAL = latin1(OTHER_HELLO)
 
 const said = (...extensions: readonly string[]): string => latin1(hello(...extensions))
 const SAME = said(serverName('origin.test'))
@@ -233,16 +234,50 @@ describe('refused', () => {
     expect(seen).toMatchObject({ failure, result, reason, status: 200, bytesIn: CONNECT.length + bytes.length })
   })
 
-  test('a hello that is too large to judge, at once or after silence', async () => {
+  test.each([
+    ['too large', '\x16\x03\x01\x40\0\x01\x01\0\0' + 'x'.repeat(100)],
+    ['malformed', said(extension(0, vector('\0' + vector('blocked.test', 2) + 'x', 2)))],
+    ['malformed', said(serverName(''))],
+    ['malformed', said(serverName('blocked.test '))],
+    ['malformed', said(serverName('a.test', 'blocked.test'))],
+    ['malformed', record(message({ session: 's'.repeat(33), extensions: serverName('blocked.test') }))],
+    ['malformed', record('\0\0\0\0') + BLOCKED],
+    ['malformed', record('') + record('x', 23) + BLOCKED],
+  ])('a hello that nobody can judge, at once or after silence: %s', async (why, bytes) => {
     for (const silence of [0, PEEK_SILENCE + 1000]) {
-      const world = await peeking()
+      // Whatever the rules are about.
+      const world = await peeking('')
       const [client, origin] = await inside(world)
       await world.pass(silence)
-      await client.send('\x16\x03\x01\x40\0\x01\x01\0\0', 'x'.repeat(100))
-      expect(client.state).not.toBe('open')
+      await client.send(bytes)
+      expect(await client.news()).toBe(ALERT)
+      expect(client.state).toBe('ended')
       expect(origin.text).toBe('')
-      expect((await over(world, client, origin)).failure).toBe('denied')
+      expect(await over(world, client, origin)).toMatchObject({
+        failure: 'denied',
+        result: 'TCP_DENIED',
+        reason: `the ClientHello is ${why}`,
+        bytesIn: CONNECT.length + bytes.length,
+        bytesOut: ESTABLISHED.length + ALERT.length,
+      })
     }
+  })
+
+  test.each([
+    ['legacy_version', record(message({ version: 0x0404, extensions: serverName('blocked.test') }))],
+    ['extensions twice', said(serverName('blocked.test'), extension(0x1234, ''), extension(0x1234, ''))],
+    [
+      'empty records',
+      [...message({ extensions: serverName('blocked.test') })].map((one) => record(one) + record('')).join(''),
+    ],
+    ['a bad ALPN', said(serverName('blocked.test'), extension(16, '\0\x01'))],
+  ])('by the name in an odd hello: %s', async (_, bytes) => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await client.send(bytes)
+    expect(await client.news()).toBe(ALERT)
+    expect(origin.text).toBe('')
+    expect((await over(world, client, origin)).reason).toBe('not this one')
   })
 
   test('together with the head', async () => {
@@ -339,6 +374,129 @@ test('a rule about addresses is about the one that the tunnel goes to, whatever 
   expect((await over(world, client, origin)).failure).toBe('denied')
 })
 
+describe('asked for a second ClientHello', () => {
+  const RETRY = record(serverHello(RETRY_RANDOM))
+  const AGAIN = said(extension(44, '\0\x01c'), serverName('origin.test'))
+
+  test('for the same name: all goes on, and is looked at no more', async () => {
+    for (const piece of [1, 7, 1000]) {
+      const world = await peeking()
+      const [client, origin] = await inside(world)
+      world.machine.network.piece = () => piece
+      await client.send(SAME)
+      await origin.send(RETRY)
+      expect(await client.news(), `${piece}`).toBe(RETRY)
+      await client.send(record('\x01', 20) + AGAIN)
+      expect(await origin.news()).toBe(SAME + record('\x01', 20) + AGAIN)
+      await origin.send('certificates')
+      await client.send(BLOCKED)
+      await client.end()
+      await origin.send('bye')
+      expect([await origin.news(), origin.state, await client.news()]).toEqual([BLOCKED, 'ended', 'certificatesbye'])
+      const { failure, bytesIn } = await over(world, client, origin)
+      expect(failure).toBe('')
+      expect(bytesIn).toBe(CONNECT.length + SAME.length + 6 + AGAIN.length + BLOCKED.length)
+    }
+  })
+
+  test.each([0, PEEK_SILENCE + 1000])('for another, %d ms after the tunnel began: refused', async (silence) => {
+    for (const piece of [1, 7, 1000]) {
+      const world = await peeking()
+      const [client, origin] = await inside(world)
+      await world.pass(silence)
+      world.machine.network.piece = () => piece
+      await client.send(SAME)
+      await origin.send(RETRY)
+      await client.send(record('\x01', 20))
+      await client.send(BLOCKED)
+      expect(await client.news(), `${piece}`).toBe(RETRY + ILLEGAL)
+      expect([client.state, origin.state]).toEqual(['ended', 'ended'])
+      expect(await origin.news()).toBe(SAME + record('\x01', 20))
+      expect(await over(world, client, origin)).toMatchObject({
+        failure: 'denied',
+        result: 'TCP_DENIED',
+        reason: 'the second ClientHello is not for the name of the first',
+        bytesIn: CONNECT.length + SAME.length + 6 + BLOCKED.length,
+        bytesOut: ESTABLISHED.length + RETRY.length + ILLEGAL.length,
+      })
+    }
+  })
+
+  test('said before it is asked for, and together with the first: refused', async () => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await client.send(SAME + BLOCKED)
+    expect(await client.news()).toBe(ILLEGAL)
+    expect([client.state, origin.state, origin.text]).toEqual(['ended', 'ended', ''])
+    expect((await over(world, client, origin)).failure).toBe('denied')
+  })
+
+  test('a server that has ended its side cannot keep it from being refused', async () => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await client.send(SAME)
+    await origin.send(RETRY)
+    await origin.end()
+    await client.send(BLOCKED)
+    expect(await origin.news()).toBe(SAME)
+    expect(origin.state).not.toBe('open')
+    expect((await over(world, client, origin)).failure).toBe('denied')
+  })
+
+  test('half of it, and the end: all of it goes on', async () => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await client.send(SAME)
+    await origin.send(RETRY)
+    await client.send(AGAIN.slice(0, 20))
+    expect(await origin.news()).toBe(SAME)
+    await client.end()
+    expect([await origin.news(), origin.state]).toEqual([AGAIN.slice(0, 20), 'ended'])
+    await origin.send('bye')
+    expect(await client.news()).toBe(`${RETRY}bye`)
+    expect((await over(world, client, origin)).failure).toBe('')
+  })
+
+  test('half of it does not last longer than a tunnel that is idle', async () => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await client.send(SAME)
+    await origin.send(RETRY)
+    await client.send(AGAIN.slice(0, 20))
+    await world.pass(world.settings.outgoing.tunnel_timeout + 2000)
+    expect(await origin.news()).toBe(SAME)
+    expect((await over(world, client, origin)).failure).toBe('tunnel-idle')
+  })
+
+  test('a server that takes its time, in pieces, or says something else: nothing waits', async () => {
+    for (const said of [RETRY, record('\x02\x28', 21), 'HTTP/1.1 400 Bad Request\r\n\r\n']) {
+      const world = await peeking()
+      const [client, origin] = await inside(world)
+      await client.send(SAME)
+      for (const byte of said) {
+        await origin.send(byte)
+        expect(await client.news()).toBe(byte)
+      }
+      await origin.end()
+      expect(client.state).toBe('ended')
+      await client.send('\x15\x03\x03\0\x02\x02\x28')
+      expect(await origin.news()).toBe(`${SAME}\x15\x03\x03\0\x02\x02\x28`)
+      expect((await over(world, client, origin)).failure).toBe('')
+    }
+  })
+
+  test('where nobody has looked inside, nothing is looked at', async () => {
+    const world = await World.open('outgoing.connect_ports=[80]')
+    world.context.chain = (await peeking()).context.chain
+    const [client, origin] = await inside(world)
+    await client.send(SAME)
+    await origin.send(RETRY)
+    await client.send(BLOCKED)
+    expect(await origin.news()).toBe(SAME + BLOCKED)
+    await over(world, client, origin)
+  })
+})
+
 describe('time', () => {
   test('a client that is silent lets the server speak', async () => {
     const world = await peeking()
@@ -381,11 +539,42 @@ describe('time', () => {
     const world = await peeking()
     const [client, origin] = await inside(world)
     await world.pass(PEEK_SILENCE + 1000)
+    await origin.send('hello?')
     await client.send(bytes)
+    expect(await client.news()).toBe(`hello?${ALERT}`)
     expect(client.state).toBe('ended')
     expect(origin.state).toBe('ended')
     expect(origin.text).toBe('')
-    expect((await over(world, client, origin)).failure).toBe('denied')
+    expect(await over(world, client, origin)).toMatchObject({
+      failure: 'denied',
+      result: 'TCP_DENIED',
+      bytesIn: CONNECT.length + bytes.length,
+      bytesOut: ESTABLISHED.length + 6 + ALERT.length,
+    })
+  })
+
+  test('silent, and closed by a rule without a word', async () => {
+    const world = await peeking()
+    const [client, origin] = await inside(world)
+    await world.pass(PEEK_SILENCE + 1000)
+    await client.send(said(serverName('other.test')))
+    expect(await client.news()).toBe('')
+    expect([client.state, origin.state, origin.text]).toEqual(['ended', 'ended', ''])
+    expect((await over(world, client, origin)).failure).toBe('')
+  })
+
+  test('a client that reads nothing is not told, and does not last', async () => {
+    const world = await peeking()
+    world.machine.network.capacity = 1000
+    const [client, origin] = await inside(world)
+    await world.pass(PEEK_SILENCE + 1000)
+    client.pause()
+    const sending = origin.send('x'.repeat(10_000)).catch(() => undefined)
+    await client.send(BLOCKED)
+    expect(origin.text).toBe('')
+    await world.pass(world.settings.outgoing.tunnel_timeout + 2000)
+    await sending
+    expect((await over(world, client, origin)).failure).toBe('tunnel-idle')
   })
 
   test('silent, and then gone', async () => {
@@ -437,7 +626,8 @@ test('whatever comes, in whatever pieces and however late: all of it goes on, or
   const firsts: readonly (readonly [text: string, passes: boolean])[] = [
     [SAME, true],
     ['SSH-2.0-x\r\n', true],
-    ['\x16\x03\x01\0\x01\x02', true],
+    ['\x17\x03\x01\0\x01\x02', true],
+    ['\x16\x03\x01\0\x01\x02', false],
     [BLOCKED, false],
     [said(serverName('other.test')), false],
     [said(serverName('led.test')).replace('led', 'no-'), false],

@@ -18,9 +18,6 @@ export const serverName = (...names: readonly string[]): string =>
 export const alpn = (...names: readonly string[]): string =>
   extension(16, vector(names.map((name) => vector(name, 1)).join(''), 2))
 
-export const versions = (...numbers: readonly number[]): string =>
-  extension(43, vector(numbers.map((version) => number(version, 2)).join(''), 1))
-
 export interface Parts {
   readonly version: number
   readonly session: string
@@ -47,6 +44,15 @@ export function records(text: string, size: number): string {
   for (let i = 0; i < text.length; i += size) out += record(text.slice(i, i + size))
   return out
 }
+
+/** That of a HelloRetryRequest (RFC 8446 4.1.3). */
+export const RETRY_RANDOM = String.fromCharCode(
+  ...new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytesOf('HelloRetryRequest')))),
+)
+
+/** A ServerHello with this random, and nothing in it beside. */
+export const serverHello = (random: string): string =>
+  '\x02' + vector(number(0x0303, 2) + random + vector('', 1) + '\x13\x01\0' + vector('', 2), 3)
 
 /** One record with such a hello in it. */
 export const hello = (...extensions: readonly string[]): Uint8Array =>
