@@ -1,7 +1,7 @@
 /** The epoll engine where descriptors run out, where peers are odd, and where nothing happens. */
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { EMFILE, type Libc } from '../../adapters/linux/libc.ts'
+import { EMFILE, type Libc, TCP_INFO } from '../../adapters/linux/libc.ts'
 import { epoll, libc } from './epoll.ts'
 import {
   accept,
@@ -146,6 +146,17 @@ describe.skipIf(libc === null)('the epoll engine, at its edges', async () => {
       expect(await failure(() => client.next())).toBe('reset')
       expect(await failure(() => client.next())).toBe('reset')
     }))
+
+  it.each<[string, Libc['getsockopt']]>([
+    ['fails', () => -1],
+    ['fills in nothing', () => 0],
+  ])('does not know how long nothing is sent where the system %s', async (_, getsockopt) => {
+    const told: Libc['getsockopt'] = (...args) => args[2] === TCP_INFO ? getsockopt(...args) : real.getsockopt(...args)
+    await withPair(await epoll({ ...real, getsockopt: told }), 4, async ({ client }) => {
+      await client.write(new Uint8Array(1))
+      expect(client.standstill!()).toBe(Infinity)
+    })
+  })
 
   it('sleeps while nothing happens', () =>
     withListener(runtime, 4, async () => {
