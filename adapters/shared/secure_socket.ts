@@ -16,12 +16,12 @@ export class SecureSocket extends Pushed implements TlsSocket {
   private gone = false
   private refuse: ((reason: SystemFailure) => void) | null = null
 
-  /** `secure` must be paused, without having been read. */
-  constructor(secure: TLSSocket, wire: Wire) {
+  /** `secure` must be paused, without having been read. `judged`: the certificate of the peer was, if it gave one. */
+  constructor(secure: TLSSocket, wire: Wire, judged: boolean) {
     super(true)
     this.secure = secure
     this.wire = wire
-    this.tls = factsOf(secure)
+    this.tls = factsOf(secure, judged)
     wire.hold()
     secure.on('data', (chunk: Uint8Array) => this.deliver(plain(chunk)))
       .on('end', () => this.concluded())
@@ -141,8 +141,14 @@ export class SecureSocket extends Pushed implements TlsSocket {
   }
 }
 
-function factsOf(secure: TLSSocket): TlsAgreement {
-  const certificate = secure.getPeerCertificate() as { subject?: { CN?: string | string[] }; fingerprint256?: string }
+interface Certificate {
+  subject?: { CN?: string | string[] }
+  fingerprint256?: string
+}
+
+function factsOf(secure: TLSSocket, judged: boolean): TlsAgreement {
+  // A client that is not asked has one even so in Deno, where its session was begun with others, who may have refused it.
+  const certificate = judged ? secure.getPeerCertificate() as Certificate | null : null
   const name = certificate?.subject?.CN ?? ''
   return {
     version: secure.getProtocol() ?? '',

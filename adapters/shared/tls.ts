@@ -89,8 +89,13 @@ const LEFT = new SystemFailure('reset', 'it broke off the handshake')
 
 function ignored(): void {}
 
-/** Settles with the handshake. `event`: what tells of its end. */
-function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secureConnect', judge: () => string) {
+/** Servers are judged by node:tls itself. */
+const JUDGED: Judge = () => ''
+
+type Judge = (secure: nodeTls.TLSSocket) => string
+
+/** Settles with the handshake. `event`: what tells of its end; `judge`: says why the peer is refused; `null`: nobody asks. */
+function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secureConnect', judge: Judge | null) {
   return new Promise<SecureSocket>((resolve, reject) => {
     let over = false
     const lose = (error: unknown): void => {
@@ -112,7 +117,7 @@ function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secure
     wire.once('end', () => setImmediate(left))
     secure.once(event, () => {
       if (over) return
-      const why = judge()
+      const why = judge === null ? '' : judge(secure)
       if (why !== '') {
         lose(bad(why))
         return
@@ -120,7 +125,7 @@ function shaken(secure: nodeTls.TLSSocket, wire: Wire, event: 'secure' | 'secure
       over = true
       secure.pause()
       secure.removeAllListeners('error').removeAllListeners('close')
-      resolve(new SecureSocket(secure, wire))
+      resolve(new SecureSocket(secure, wire, judge !== null))
     })
     wire.begin()
   })
@@ -160,10 +165,8 @@ function server(options: TlsServerOptions): TlsServer {
     sessionIdContext: randomBytes(16).toString('hex'),
   })
   const known = IN_DENO && trusted !== undefined ? createHash('sha256').update(trusted.join('')).digest('base64') : ''
-  const judge = (secure: nodeTls.TLSSocket): string => {
-    if (!asks) return ''
-    return refusalOf(secure, clientCertificates === 'require') || (known === '' ? '' : refusalOfResumed(secure, known))
-  }
+  const judge: Judge = (secure) =>
+    refusalOf(secure, clientCertificates === 'require') || (known === '' ? '' : refusalOfResumed(secure, known))
   const shared: nodeTls.TLSSocketOptions = {
     isServer: true,
     secureContext,
@@ -178,7 +181,7 @@ function server(options: TlsServerOptions): TlsServer {
     accept(socket: Socket, first?: Uint8Array) {
       const wire = new Wire(socket, first)
       const secure = new nodeTls.TLSSocket(wire as never, shared)
-      return shaken(secure, wire, 'secure', () => judge(secure))
+      return shaken(secure, wire, 'secure', asks ? judge : null)
     },
   }
 }
@@ -212,7 +215,7 @@ function client({ ca, verify, identity }: TlsClientOptions): ReturnType<Tls['cli
         if (sessions.size >= SESSIONS) sessions.delete(sessions.keys().next().value!)
         sessions.set(name, session)
       })
-      return shaken(secure, wire, 'secureConnect', () => '')
+      return shaken(secure, wire, 'secureConnect', JUDGED)
     },
   }
 }

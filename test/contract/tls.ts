@@ -207,7 +207,7 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
   })
 
   check('ends a pull and fails a write when it is closed', async () => {
-    await shake(plainServer(), plainClient(), 'a.test', async ({ client, server }) => {
+    await shake(plainServer(), plainClient(), 'a.test', async ({ client }) => {
       const pull = client.next()
       client.close()
       client.close()
@@ -299,6 +299,9 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
       [asks, alice, 'alice', own, 'alice'],
       [open, null, '', own, 'tls'],
       [open, null, '', asks, ''],
+      // Whoever is not asked has no name.
+      [own, alice, 'alice', open, ''],
+      [own, mallory, 'tls', open, ''],
     ] as const
     for (const version of ['-tls1_2', '-tls1_3']) {
       for (const [from, certificate, begun, to, goesOn] of cases) {
