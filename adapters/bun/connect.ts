@@ -5,7 +5,7 @@
 import { createConnection, type Socket as NetSocket } from 'node:net'
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
-import { systemFailure } from '../shared/failure.ts'
+import { connectFailure } from '../shared/failure.ts'
 import { checkConnect } from '../shared/portable.ts'
 import { BunSocket, type Handle, handlers } from './socket.ts'
 
@@ -18,7 +18,7 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   const socket = new Promise<Socket>((resolve, reject) => {
     checkConnect(to, options)
     const connecting = createConnection(netOptions(to, options))
-    connecting.on('error', (error) => reject(systemFailure(error)))
+    connecting.on('error', (error) => reject(connectFailure(error, options.from)))
     connecting.on('connect', () => {
       cancel = null
       resolve(made = new BunSocket(taken(connecting), to, to.family === 'unix' ? unixEndpoint('') : null))

@@ -1,7 +1,7 @@
 /** Connections made. */
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { unixEndpoint } from '../shared/endpoint.ts'
-import { systemFailure } from '../shared/failure.ts'
+import { connectFailure } from '../shared/failure.ts'
 import { familyOf, socketAddress } from './address.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './errno.ts'
@@ -139,7 +139,7 @@ export function connect(engine: Engine, to: Endpoint, options: ConnectOptions): 
     return new EpollConnecting(engine, descriptor, to)
   } catch (error) {
     if (descriptor !== -1) libc.close(descriptor)
-    const socket = Promise.reject(systemFailure(error))
+    const socket = Promise.reject(connectFailure(error, from))
     return { socket, cancel() {} }
   }
 }

@@ -1,7 +1,7 @@
 /** Connections made by node:net. */
 import { type Connecting, type ConnectOptions, type Endpoint, type Socket, SystemFailure } from '../../core/runtime.ts'
 import { netOptions, unixEndpoint } from '../shared/endpoint.ts'
-import { systemFailure } from '../shared/failure.ts'
+import { connectFailure } from '../shared/failure.ts'
 import { checkConnect } from '../shared/portable.ts'
 import { Outgoing } from './outgoing.ts'
 import { NodeSocket } from './socket.ts'
@@ -13,7 +13,7 @@ export function connect(to: Endpoint, options: ConnectOptions = {}): Connecting 
   const socket = new Promise<Socket>((resolve, reject) => {
     checkConnect(to, options)
     const connecting = new Outgoing(where)
-    const failed = (error: Error) => reject(systemFailure(error))
+    const failed = (error: Error) => reject(connectFailure(error, options.from))
     // Paused before it connects, or Node reads ahead of the first pull.
     connecting.pause().on('error', failed).connect(where).on('connect', () => {
       connecting.off('error', failed)

@@ -1,5 +1,5 @@
 /** What each machine calls its errors, in the words of the contract. */
-import { SystemFailure, type SystemFailureCode } from '../../core/runtime.ts'
+import { type Endpoint, SystemFailure, type SystemFailureCode } from '../../core/runtime.ts'
 
 const CODES: Readonly<Record<string, SystemFailureCode>> = {
   ECONNREFUSED: 'refused',
@@ -41,6 +41,12 @@ export function systemFailure(error: unknown): SystemFailure {
     return code in CODES ? new SystemFailure(CODES[code], code) : new SystemFailure('other', code)
   }
   return new SystemFailure('other', typeof message === 'string' ? message : String(error))
+}
+
+/** The same of a connection that was to come from `from`: what cannot go there from it is called EINVAL by the kernel. */
+export function connectFailure(error: unknown, from: Endpoint | undefined): SystemFailure {
+  const failure = systemFailure(error)
+  return from !== undefined && failure.detail === 'EINVAL' ? new SystemFailure('not-available', 'EINVAL') : failure
 }
 
 export const closed = (): SystemFailure => new SystemFailure('closed', '')

@@ -67,7 +67,8 @@ const conditions = {
   address: optional(
     own.some(own.network, 'an address or a network', '"10.0.0.0/8"'),
     ANY,
-    'Networks an address of the destination is in; the name is looked up where a rule asks for it.',
+    'Networks an address of the destination is in; the name is looked up where a rule asks for it, and connected to at what ' +
+      'was found then.',
   ),
   sni: optional(
     own.some(own.host, 'a name', '"example.com"'),
@@ -159,7 +160,8 @@ export const rule = z.strictObject({
     kind.locals(0),
     [],
     'permit, rewrite: the local addresses its connections come from, one of each family at most, instead of ' +
-      'outgoing.bind4 and bind6. Such a connection serves no other client. An empty list: those.',
+      'outgoing.bind4 and bind6. Such a connection serves no other client, and leads to no address of a family that has ' +
+      'none here. An empty list: those.',
   ),
 })
 

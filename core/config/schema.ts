@@ -359,7 +359,8 @@ const outgoing = z.strictObject({
     kind.flag,
     false,
     'Connect to origins from the address of the client, for clients that were captured or that a PROXY header names. Needs ' +
-      'the epoll engine, CAP_NET_ADMIN, and routes by which the answers come back here; such a connection serves no other client.',
+      'the epoll engine, CAP_NET_ADMIN, and routes by which the answers come back here; such a connection serves no other ' +
+      'client, and leads to no address of the other family.',
   ),
   allow_local: option(
     kind.list(kind.pattern, 'a list of addresses and ports', '["127.0.0.1:*"]'),

@@ -53,9 +53,13 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
       listener: {
         http: { address: ['[2001:db8:6::1]:3128', '10.4.0.1:3128', `[fe80::1%${here}]:3128`] },
         ruled: { address: '[2001:db8:6::1]:3129', filter: ['rules'] },
+        nowhere: { address: '[2001:db8:6::1]:3130', filter: ['rules'] },
         site: { mode: 'reverse', address: '10.4.0.1:80' },
       },
-      rule: [{ listener: 'ruled', do: 'permit', bind: ['10.4.0.4'] }],
+      rule: [
+        { listener: 'ruled', do: 'permit', bind: ['10.4.0.4'] },
+        { listener: 'nowhere', do: 'permit', bind: ['127.0.0.1'] },
+      ],
       upstream: { link: { servers: [`[fe80::2%${here}]:80`] } },
       // The one in the middle is nobody's, and gives way to the next.
       outgoing: {
@@ -102,6 +106,8 @@ describe.skipIf(missing !== '')(`a proxy between networks of one family each${mi
       [`fe80::2${said}`, '10.4.0.2'],
       ['10.4.0.2', `fe80::2${wire}`],
     ])
+    // From there nothing leads out of this machine, which is not the other's fault.
+    expect(await get(six, 'http://[2001:db8:6::1]:3130', 'http://10.4.0.2/lost')).toMatchObject({ status: 503 })
   })
 
   test('two workers at an address of a link', async () => {
