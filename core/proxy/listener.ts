@@ -52,9 +52,10 @@ export class ListenerContext {
   readonly introducers: readonly Network[]
   /** Who may use it; `null`: whoever comes. */
   users: Users | null = null
-  /** Connections let in and turned away, exchanges that are over, bytes from clients and to them. */
+  /** Connections let in, turned away, and come to no client; exchanges that are over, bytes from clients and to them. */
   accepted = 0
   refused = 0
+  failed = 0
   exchanges = 0
   received = 0
   sent = 0

@@ -25,7 +25,12 @@ const metric = (kind: MetricKind, help: string, ...labels: readonly string[]): M
 
 export const METRICS = {
   'connections_accepted_total': metric('counter', 'Connections of clients that were accepted.', 'listener'),
-  'connections_refused_total': metric('counter', 'Connections answered 503, for there were too many.', 'listener'),
+  'connections_refused_total': metric('counter', 'Connections turned away, for there were too many.', 'listener'),
+  'connections_failed_total': metric(
+    'counter',
+    'Connections that came to no request: no PROXY header or no TLS handshake, or none that is accepted.',
+    'listener',
+  ),
   'logins_refused_total': metric(
     'counter',
     'Logins with a wrong name or password, and clients that did not log in where they must.',

@@ -223,7 +223,7 @@ export class Server {
       this.#letIn(proxy, context, arrival)
       return
     }
-    context.refused++
+    context.failed++
     this.#log.info('listener {listener}: a connection from {peer} is closed: {why}', {
       listener: context.settings.name,
       peer: formatEndpoint(newcomer.socket.peer),

@@ -202,6 +202,7 @@ function methodOf(head: Head): number {
 function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
   const accepted: Record<string, number> = {}
   const refused: Record<string, number> = {}
+  const failed: Record<string, number> = {}
   const logins: Record<string, number> = {}
   const open: Record<string, number> = {}
   const received: Record<string, number> = {}
@@ -219,6 +220,7 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
     }
     accepted[name] = listener.accepted
     refused[name] = listener.refused
+    failed[name] = listener.failed
     if (listener.users !== null) logins[name] = listener.users.failed
     open[name] = listener.clients.size
     exchanges[name] = { [mode]: listener.exchanges }
@@ -228,6 +230,7 @@ function ofListeners(listeners: readonly ListenerContext[]): Snapshot {
   return {
     connections_accepted_total: accepted,
     connections_refused_total: refused,
+    connections_failed_total: failed,
     logins_refused_total: logins,
     connections_open: open,
     connections_waiting: waiting,
