@@ -125,13 +125,14 @@ function parseSecond(bytes: Uint8Array): ProxyHeaderStep {
   if (command !== LOCAL && command !== PROXY) return bad('a version or command that is none')
   const family = bytes[13] >>> 4
   const protocol = bytes[13] & 0xf
-  if (family > UNIX || protocol > 2) return bad('a family or protocol that is none')
+  // Of LOCAL all is discarded, "including the family which is ignored" (proxy-protocol.txt 2.2).
+  if (command === PROXY && (family > UNIX || protocol > 2)) return bad('a family or protocol that is none')
   const size = HEAD_SIZE + uint16(bytes, 14)
   if (size > PROXY_HEADER_SIZE) return bad(`a header of ${size} bytes`)
   if (bytes.length < size) return MORE
+  if (command === LOCAL) return { kind: 'header', header: { ...localHeader, size } }
   const whole = bytes.subarray(0, size)
   const room = [0, 12, 36, 2 * UNIX_PATH][family]
-  if (command === LOCAL) return { kind: 'header', header: { ...localHeader, size } }
   if (size - HEAD_SIZE < room) return bad('the addresses are cut short')
   const told = new Told(whole)
   const why = told.read(HEAD_SIZE + room, size)

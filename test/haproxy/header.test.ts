@@ -63,6 +63,8 @@ const GOOD: readonly [string, Uint8Array, Omit<ProxyHeader, 'size'>][] = [
   ['v2 UNSPEC', second('21 00 0000'), { ...NONE, version: 2, source: null, destination: null }],
   ['v2 UNSPEC with a TLV', second('21 00 0004 04 0001 00'), { ...NONE, version: 2, source: null, destination: null }],
   ['v2 LOCAL', second('20 00 0000'), { ...NONE, version: 2, source: null, destination: null }],
+  ['v2 LOCAL of no family', second('20 41 0000'), { ...NONE, version: 2, source: null, destination: null }],
+  ['v2 LOCAL of no protocol', second('20 1f 0003 ffffff'), { ...NONE, version: 2, source: null, destination: null }],
   ['v2 LOCAL with addresses', second(`20 11 000c ${V4}`), { ...NONE, version: 2, source: null, destination: null }],
   ['v2 with a checksum', second(`21 11 0013 ${V4} 03 0004 20ec9549`), {
     ...NONE,
