@@ -197,3 +197,37 @@ test('a machine that gets IPv4 reaches it by that', async () => {
   lab.dialler.refresh(['127.0.0.1'])
   expect(await lab.reach(FOUR)).toBe(TRANSLATED)
 })
+
+test.each<[locals: string, four: readonly string[] | Failure, six: readonly string[], address: string, leads: boolean]>(
+  [
+    ['2001:db8::7', [FOUR], [], TRANSLATED, true],
+    ['2001:db8::7', [FOUR], [], FOUR, false],
+    ['2001:db8::7', [FOUR], [], OWN_TRANSLATED, false],
+    ['2001:db8::7', ['127.0.0.1'], [], '127.0.0.1', true],
+    ['2001:db8::7', [FOUR], [SIX], SIX, true],
+    ['2001:db8::7', new Failure('name-failed'), [TRANSLATED], TRANSLATED, true],
+    ['2001:db8::7', new Failure('name-failed'), [], TRANSLATED, false],
+    ['10.0.0.7', [FOUR], [], FOUR, true],
+    ['10.0.0.7', [FOUR], [], TRANSLATED, false],
+  ],
+)('on a machine with %s, %j and %j lead to %s: %s', async (locals, four, six, address, leads) => {
+  const { dialler } = await Lab.make([PREFIX], [locals])
+  expect(dialler.leads({ host: 'host.test', 4: four, 6: six }, address)).toBe(leads)
+})
+
+test('what was found is translated as what is looked up is', async () => {
+  const lab = await Lab.make([PREFIX], ['2001:db8::7'], TRANSLATED)
+  const found = await lab.dialler.find('host.test')
+  expect(found).toEqual({ host: 'host.test', 4: [FOUR], 6: [] })
+  lab.names.set('host.test', [SIX])
+  const race = lab.dialler.reach(
+    { host: 'host.test', port: 80, guarded: true, family: 0 },
+    { dns: -1, connect: -1 },
+    null,
+    [],
+    found,
+  )
+  expect((await race.socket).peer.address).toBe(TRANSLATED)
+  lab.names.set('host.test', new Failure('name-failed', 'so'))
+  expect(await lab.dialler.find('host.test')).toMatchObject({ 4: { code: 'name-failed' }, 6: { code: 'name-failed' } })
+})
