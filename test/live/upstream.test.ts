@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import process from 'node:process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ControlClient, WATCHED } from './control.ts'
+import { answering, Origin } from './origin.ts'
 import { freePort } from './peers.ts'
 import { Program } from './program.ts'
 import { RawClient } from './raw.ts'
@@ -166,4 +167,63 @@ test('a cookie brings a client back to its server, and elsewhere only when that 
   expect(names).not.toContain(elsewhere.body.toString())
   expect(valuesOf(elsewhere, 'set-cookie')[0]).toMatch(/^where=/)
   await server.start()
+})
+
+test('who waits for a server has one that is back, and who breaks off waits no more', async () => {
+  let release = () => {}
+  const released = new Promise<void>((resolve) => release = resolve)
+  using full = await Origin.listen(async (connection) => {
+    while (await connection.request() !== null) {
+      await released
+      await connection.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfull')
+    }
+  })
+  const port = await freePort()
+  await using program = await Program.start({
+    admin: WATCHED,
+    listener: { www: { mode: 'reverse', address: '127.0.0.1:0' } },
+    upstream: {
+      site: {
+        servers: [full.authority, `127.0.0.1:${port}`],
+        balance: 'first',
+        max_connections: 1,
+        queue: 4,
+        queue_timeout: '30s',
+      },
+    },
+  }, { addresses: 1 })
+  const control = await ControlClient.of(program)
+  const waiting = async (count: number): Promise<void> => {
+    await until(async () => (await control.metrics()).value('upstream_waiting') === count, `${count} waiting`)
+  }
+  const clients: RawClient[] = []
+  const ask = async (...pieces: string[]): Promise<void> => {
+    const client = await RawClient.connect(program.port('www'))
+    clients.push(client)
+    for (const piece of pieces) await client.send(piece)
+  }
+  try {
+    await ask(`${GET}\r\n`)
+    await within(full.connection(0), 'a request')
+    // Each of them finds nobody at the second one.
+    const post = 'POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 6\r\n\r\n'
+    await ask(`${post}abcdef`)
+    await ask(post, 'abcdef')
+    await ask(`${GET}\r\n`)
+    await waiting(3)
+    const [busy, one, other, staying] = clients
+    one.reset()
+    other.reset()
+    await waiting(1)
+    using _back = await Origin.listen(answering('back'), '127.0.0.1', port)
+    const answer = await staying.answer()
+    expect([statusOf(answer), answer.body.toString()]).toEqual([200, 'back'])
+    release()
+    expect((await busy.answer()).body.toString()).toBe('full')
+    const lines = await program.accessLog(4)
+    expect(lines.map(({ failure }) => failure)).toEqual(['client-left', 'client-left', null, null])
+    expect(lines.map(({ queue_ms }) => Number(queue_ms) > 0)).toEqual([true, true, true, false])
+  } finally {
+    for (const client of clients) client.close()
+  }
 })
