@@ -34,7 +34,8 @@ function checkLoops({ listener, admin, parent, rule, outgoing }: Settings): Find
     return servers.flatMap((server) => {
       const at = placesOf(splitHostPort(server)!).map(listenerAt).find((found) => found !== undefined)
       if (at === undefined || (at.mode === 'passthrough' && led)) return []
-      const words = `${server} is listener.${at.name} of this very proxy: requests would go round; give one another address`
+      const words =
+        `${server} is listener.${at.name} of this very proxy: requests would go round; give one another address`
       return [grave(`parent.${name}.servers`, words)]
     })
   })
