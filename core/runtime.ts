@@ -39,7 +39,7 @@ export class SystemFailure extends Error {
   readonly detail: string
 
   constructor(code: SystemFailureCode, detail: string) {
-    super(detail === '' ? code : `${code} (${detail})`)
+    super(code === 'tls' ? `TLS: ${detail}` : detail === '' ? code : `${code} (${detail})`)
     this.name = 'SystemFailure'
     this.code = code
     this.detail = detail

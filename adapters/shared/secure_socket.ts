@@ -134,11 +134,21 @@ export class SecureSocket extends Pushed implements TlsSocket {
     if (this.shut) return closed()
     if (this.wire.failure !== null) return this.wire.failure
     if (error === null) return new SystemFailure('reset', 'ECONNRESET')
-    const { code, message } = error as { code?: string; message: string }
+    const { code } = error as { code?: string }
     return code === 'ECONNRESET' || code === 'EPIPE'
       ? new SystemFailure('reset', code)
-      : new SystemFailure('tls', message || code || 'unknown')
+      : new SystemFailure('tls', wordsOf(error))
   }
+}
+
+/** A line of OpenSSL's or BoringSSL's: `error:CODE:LIBRARY:FUNCTION:REASON`, and perhaps where in its source. */
+const LIBRARY_LINE = /error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/i
+
+/** What the library says of an error, without where in its source. */
+export function wordsOf(error: unknown): string {
+  const { code, message = String(error), reason } = error as { code?: string; message?: string; reason?: string }
+  const words = reason ?? LIBRARY_LINE.exec(message)?.[1] ?? message.split('\n', 1)[0]
+  return code === undefined || words.includes(code) ? words : `${words} (${code})`
 }
 
 interface Certificate {

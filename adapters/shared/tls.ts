@@ -4,7 +4,7 @@ import process from 'node:process'
 import * as nodeTls from 'node:tls'
 import type { Socket, Tls, TlsClientOptions, TlsIdentity, TlsServer, TlsServerOptions } from '../../core/runtime.ts'
 import { SystemFailure } from '../../core/runtime.ts'
-import { refusalOf, SecureSocket } from './secure_socket.ts'
+import { refusalOf, SecureSocket, wordsOf } from './secure_socket.ts'
 import { Wire } from './wire.ts'
 
 const PROTOCOLS = ['http/1.1']
@@ -71,7 +71,7 @@ function contextOf(options: nodeTls.SecureContextOptions): nodeTls.SecureContext
   try {
     return nodeTls.createSecureContext({ minVersion: OLDEST, ...options })
   } catch (error) {
-    throw bad((error as Error).message)
+    throw bad(wordsOf(error))
   }
 }
 
@@ -79,10 +79,7 @@ function contextOf(options: nodeTls.SecureContextOptions): nodeTls.SecureContext
 function failureOf(error: unknown, wire: Wire): SystemFailure {
   if (wire.failure !== null) return wire.failure
   if (error instanceof SystemFailure) return error
-  const { code, message, reason } = error as { code?: string; message?: string; reason?: string }
-  if (code === 'ECONNRESET') return LEFT
-  const words = reason ?? message ?? String(error)
-  return bad(code === undefined || words.includes(code) ? words : `${words} (${code})`)
+  return (error as { code?: string }).code === 'ECONNRESET' ? LEFT : bad(wordsOf(error))
 }
 
 const LEFT = new SystemFailure('reset', 'it broke off the handshake')

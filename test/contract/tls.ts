@@ -395,6 +395,31 @@ export function secureStreams(runtime: Runtime, skips: Skips): void {
     await shake(plainServer(), plainClient(), 'a.test', () => {})
   })
 
+  check('says what a server has against it once the handshake is done', async () => {
+    const { cert, key } = authority.issue('a.test', 'DNS:a.test')
+    const options = ['-cert', cert, '-key', key, '-Verify', '1', '-verify_return_error', '-CAfile', authority.ca]
+    const server = spawn('openssl', ['s_server', '-accept', '127.0.0.1:0', '-tls1_3', ...options])
+    try {
+      const port = await new Promise<number>((resolve) => {
+        let said = ''
+        server.stdout.on('data', (bytes: Uint8Array) => {
+          said += new TextDecoder().decode(bytes)
+          const place = /^ACCEPT \S+:([0-9]+)$/m.exec(said)
+          if (place !== null) resolve(Number(place[1]))
+        })
+      })
+      const socket = await plainClient().connect(
+        await runtime.connect({ family: 4, address: '127.0.0.1', port }).socket,
+        'a.test',
+      )
+      const said = await failure(socket.next())
+      expect(said.message).toMatch(/^TLS: [^/\n]*alert[^/\n]*certificate.?required[^/\n]*$/i)
+      socket.close()
+    } finally {
+      server.kill()
+    }
+  })
+
   check('says what is wrong with files', () => {
     const other = read(authority.issue('other'))
     const nothing = new Uint8Array(3)
