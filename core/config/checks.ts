@@ -7,7 +7,7 @@ import { checkParents } from './parent_checks.ts'
 import { type Finding, grave, warning } from './finding.ts'
 import { clash, isLoopback } from './places.ts'
 import { checkTls } from './tls_checks.ts'
-import { ADMIN_ADDRESS, type ListenerSettings, type PortRange, type Settings } from './settings.ts'
+import { ADMIN_ADDRESS, type ListenerSettings, type PortRange, PROXY_PROTOCOL_FROM, type Settings } from './settings.ts'
 
 function checkListeners(listeners: readonly ListenerSettings[]): Finding[] {
   const places = listeners.flatMap(({ name, address }) => address.map((at) => ({ name, at })))
@@ -77,11 +77,20 @@ function checkServers({ upstream, parent }: Settings): Finding[] {
 }
 
 function checkIntroductions({ listener }: Settings): Finding[] {
-  return listener.flatMap(({ name, proxy_protocol, proxy_protocol_user }) => {
-    if (proxy_protocol_user === 'off' || proxy_protocol === 'require') return []
+  const found: Finding[] = []
+  for (const { name, address, proxy_protocol, proxy_protocol_from: from, proxy_protocol_user } of listener) {
+    if (proxy_protocol === 'require') {
+      if (from.length > 0 || address.every((at) => parseEndpoint(at)?.family === 'unix')) continue
+      const words = 'is empty, so that every connection is closed; name the load balancer, as ["10.0.0.5/32"]'
+      found.push(grave(`listener.${name}.proxy_protocol_from`, words))
+      continue
+    }
     const words = 'is of no use without proxy_protocol = "require": nobody says who the client is'
-    return [warning(`listener.${name}.proxy_protocol_user`, words)]
-  })
+    if (proxy_protocol_user !== 'off') found.push(warning(`listener.${name}.proxy_protocol_user`, words))
+    // The default is not asked for.
+    if (from.join() !== PROXY_PROTOCOL_FROM.join()) found.push(warning(`listener.${name}.proxy_protocol_from`, words))
+  }
+  return found
 }
 
 function checkLogins({ listener }: Settings): Finding[] {

@@ -9,7 +9,7 @@ import * as kind from './kinds.ts'
 import { filter, helper, icap, list, rule } from './filter_schema.ts'
 import * as tls from './tls_kinds.ts'
 import { ABOUT, type Option, option, required } from './option.ts'
-import { ADMIN_ADDRESS, type HelperSettings, type OnError, type Settings } from './settings.ts'
+import { ADMIN_ADDRESS, type HelperSettings, type OnError, PROXY_PROTOCOL_FROM, type Settings } from './settings.ts'
 
 /** Where `listener.http` listens when nothing says otherwise: for this machine alone, on Squid's port. */
 export const DEFAULT_ADDRESS: readonly string[] = ['127.0.0.1:3128', '[::1]:3128']
@@ -116,7 +116,7 @@ const listener = z.strictObject({
   ),
   proxy_protocol_from: option(
     kind.list(kind.network, 'a list of networks', '["10.0.0.0/8"]'),
-    ['127.0.0.0/8', '::1/128'],
+    [...PROXY_PROTOCOL_FROM],
     'Where such headers are taken from; a connection from elsewhere is closed. By default this machine alone: whoever may ' +
       'send one may say who the client is.',
   ),

@@ -49,6 +49,7 @@ export interface ListenerSettings {
   /** `require`: each connection begins with a header of the PROXY protocol, or is closed. */
   readonly proxy_protocol: 'off' | 'require'
   /** Networks that such headers are taken from. */
+  /** @see PROXY_PROTOCOL_FROM */
   readonly proxy_protocol_from: readonly string[]
   /** `cn`: a client certificate that the proxy in front found good says who the user is. */
   readonly proxy_protocol_user: 'off' | 'cn'
@@ -347,6 +348,9 @@ export interface ServiceSettings {
   readonly drain_timeout: number
   readonly pid_file: string
 }
+
+/** Where PROXY headers are taken from when nothing says otherwise: from this machine alone. */
+export const PROXY_PROTOCOL_FROM: readonly string[] = ['127.0.0.0/8', '::1/128']
 
 /** Where the control application listens when nothing says otherwise: for this machine alone. */
 export const ADMIN_ADDRESS = '127.0.0.1:8080'

@@ -38,10 +38,16 @@ test.each([
   expect(found({ mode, ...more, ...FILE })).toContain(words)
 })
 
-test('nobody says who the user is without a header', () => {
-  expect(found({ proxy_protocol_user: 'cn' })).toEqual([
-    expect.stringMatching(
-      /^warning listener\.one\.proxy_protocol_user is of no use without proxy_protocol = "require"/,
-    ),
-  ])
+const USELESS = 'is of no use without proxy_protocol = "require": nobody says who the client is'
+const NOBODY = 'is empty, so that every connection is closed; name the load balancer, as ["10.0.0.5/32"]'
+test.each([
+  [{ proxy_protocol_user: 'cn' }, [`warning listener.one.proxy_protocol_user ${USELESS}`]],
+  [{ proxy_protocol_from: ['10.0.0.0/8'] }, [`warning listener.one.proxy_protocol_from ${USELESS}`]],
+  [{ proxy_protocol_from: ['127.0.0.0/8', '::1/128'] }, []],
+  [{ proxy_protocol: 'require', proxy_protocol_from: ['10.0.0.0/8'] }, []],
+  [{ proxy_protocol: 'require', proxy_protocol_from: [] }, [`error listener.one.proxy_protocol_from ${NOBODY}`]],
+  // Its folder says who may use it.
+  [{ address: 'unix:/run/one.sock', proxy_protocol: 'require', proxy_protocol_from: [] }, []],
+])('%j: whom a header is taken from', (one, expected) => {
+  expect(found(one)).toEqual(expected)
 })
