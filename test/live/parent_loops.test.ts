@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freePort, newFolder } from './peers.ts'
-import { Program } from './program.ts'
+import { PROGRAM, Program } from './program.ts'
 import { RawClient } from './raw.ts'
 import { until } from './waiting.ts'
 import { statusOf } from './wire.ts'
@@ -41,20 +41,28 @@ test('two that are each other’s parent: what is back is refused, be it asked f
 /** Enough that it is going round. */
 const MANY = 60
 
-test('one that is its own parent by a name, with SOCKS, which cannot tell: it ends when the client leaves', async () => {
-  const port = await freePort()
-  const hosts_file = join(newFolder(), 'hosts')
-  writeFileSync(hosts_file, '127.0.0.1 self.test\n')
-  await using program = await Program.start({
-    listener: { socks: { mode: 'socks', address: at(port) }, http: { address: '127.0.0.1:0' } },
-    parent: { self: { type: 'socks5', servers: [`self.test:${port}`] } },
-    outgoing: { parent: 'self' },
-    dns: { hosts_file },
-  })
-  const before = program.sockets()
-  using client = await RawClient.connect(program.port())
-  await client.send('CONNECT far.test:443 HTTP/1.1\r\nHost: far.test:443\r\n\r\n')
-  await until(() => program.sockets() > before + MANY, `${MANY} connections`)
-  client.reset()
-  await program.settled(before)
-})
+/** Without a reset who is asked cannot tell one that left from one that has said all it has to say, and waits. */
+const lacking = PROGRAM === 'deno' && process.env.EXAPROXY_TEST_ENGINE === 'portable'
+  ? ' (skipped: Deno’s own sockets cannot reset)'
+  : ''
+
+test.skipIf(lacking !== '')(
+  `its own parent, by a name and SOCKS: it ends when the client leaves${lacking}`,
+  async () => {
+    const port = await freePort()
+    const hosts_file = join(newFolder(), 'hosts')
+    writeFileSync(hosts_file, '127.0.0.1 self.test\n')
+    await using program = await Program.start({
+      listener: { socks: { mode: 'socks', address: at(port) }, http: { address: '127.0.0.1:0' } },
+      parent: { self: { type: 'socks5', servers: [`self.test:${port}`] } },
+      outgoing: { parent: 'self' },
+      dns: { hosts_file },
+    })
+    const before = program.sockets()
+    using client = await RawClient.connect(program.port())
+    await client.send('CONNECT far.test:443 HTTP/1.1\r\nHost: far.test:443\r\n\r\n')
+    await until(() => program.sockets() > before + MANY, `${MANY} connections`)
+    client.reset()
+    await program.settled(before)
+  },
+)
