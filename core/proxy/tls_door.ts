@@ -73,8 +73,10 @@ export class TlsDoor {
         return files.tls.server({ ...identity, ca, clientCertificates })
       })
       files.judge(cert, server.expires)
-      first ??= server
-      for (const name of server.names) if (!byName.has(name)) byName.set(name, server)
+      const names = server.names.filter((name) => !byName.has(name))
+      if (first === null) first = server
+      else files.judgeNames(cert, server.names, names)
+      for (const name of names) byName.set(name, server)
     }
     this.#default = first!
     this.#byName = byName

@@ -61,6 +61,17 @@ export class TlsFiles {
     else log.warning('{option}: the certificate in {path} has expired ({date}), and clients refuse it', about)
   }
 
+  /** Warn of a further certificate that no client can ask for. `names`: those of it that earlier ones have not. */
+  judgeNames(path: string, all: readonly string[], names: readonly string[]): void {
+    if (names.length > 0) return
+    const why = all.length === 0 ? 'it names no host' : 'earlier ones are for all that it names'
+    logger('tls').warning('{option}: the certificate in {path} is never shown: {why}', {
+      option: this.#option,
+      path,
+      why,
+    })
+  }
+
   /** Do the work of the start again: what was before stays where that fails. */
   async renew(work: () => Promise<void>): Promise<void> {
     const log = logger('tls')

@@ -104,6 +104,26 @@ describe('a certificate that ends is spoken of', () => {
   })
 })
 
+describe('a certificate that is never shown is spoken of', () => {
+  const nameless = authority.issue('a.test')
+  test.each([
+    ['names of its own', [a, b], ''],
+    ['a name beneath the wildcard of an earlier one', [a, authority.issue('c', 'DNS:b.wild.test')], ''],
+    ['one, without names', [nameless], ''],
+    ['a further one without names', [a, nameless], `${nameless.cert} is never shown: it names no host`],
+    ['names of earlier ones', [a, b, a], `${a.cert} is never shown: earlier ones are for all that it names`],
+  ])('%s', async (_, certificates, words) => {
+    const world = await World.open()
+    const at = machine(world, onDisk(...certificates))
+    const diagnostics = await Diagnostics.open(at, { level: 'warning', destination: 'stderr' })
+    await TlsDoor.open(at, listening({ tls: certificates }))
+    await diagnostics.close()
+    const said = world.machine.errors.text
+    if (words === '') expect(said).toBe('')
+    else expect(said).toContain(`listener.http.tls: the certificate in ${words}`)
+  })
+})
+
 interface Met {
   readonly world: World
   readonly context: ListenerContext
