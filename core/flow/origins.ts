@@ -327,6 +327,16 @@ export class Origins {
     })
   }
 
+  /** What TLS was agreed on by this holds no more: what was connected serves the exchange it is in, and no other. */
+  renew(securing: Securing): void {
+    for (const origin of [...this.#byKey.values()]) {
+      if (origin.securing !== securing) continue
+      origin.listed = false
+      this.#byKey.delete(origin.key)
+      for (const connection of [...origin.kept]) this.discard(connection)
+    }
+  }
+
   /** Close what is kept, and keep nothing from now on. */
   close(): void {
     this.#closed = true

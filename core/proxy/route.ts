@@ -54,9 +54,9 @@ export class Upstreams {
     for (const { tls } of this.#all) await tls?.open()
   }
 
-  /** Read them again. */
-  async reload(): Promise<void> {
-    for (const { tls } of this.#all) await tls?.reload()
+  /** Read them again. `origins`: where connections to the servers are kept. */
+  async reload(origins: Origins): Promise<void> {
+    for (const { tls } of this.#all) await tls?.reload(origins)
   }
 
   /** Begin to check the servers, where that is asked for. `bug` is told of what is thrown and is no failure. */

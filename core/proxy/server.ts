@@ -177,7 +177,7 @@ export class Server {
     this.#filters?.reload()
     const parents = this.#proxy?.parents ?? null
     if (parents !== null) this.#tasks.add(parents.reload())
-    if (this.#proxy !== null) this.#tasks.add(this.#proxy.upstreams.reload())
+    if (this.#proxy !== null) this.#tasks.add(this.#proxy.upstreams.reload(this.#proxy.origins))
     for (const { door } of this.#contexts.values()) if (door !== null) this.#tasks.add(door.reload())
     for (const { users } of this.#contexts.values()) if (users !== null) this.#tasks.add(users.reload())
   }

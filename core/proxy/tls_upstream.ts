@@ -1,7 +1,7 @@
 /** TLS to the servers of an upstream. */
 
 import type { UpstreamTlsSettings } from '../config/settings.ts'
-import type { Securing } from '../flow/origins.ts'
+import type { Origins, Securing } from '../flow/origins.ts'
 import type { Runtime, Socket, TlsClient, TlsSocket } from '../runtime.ts'
 import { TlsFiles } from './tls_files.ts'
 
@@ -23,9 +23,12 @@ export class UpstreamTls implements Securing {
     return this.#read()
   }
 
-  /** Read the files again, for connections to come. */
-  reload(): Promise<void> {
-    return this.#files.renew(() => this.#read())
+  /** Read the files again, for exchanges to come: the connections of before were agreed on by others. */
+  reload(origins: Origins): Promise<void> {
+    return this.#files.renew(async () => {
+      await this.#read()
+      origins.renew(this)
+    })
   }
 
   /** Shake hands with the server called `host`. @throws SystemFailure */

@@ -17,6 +17,10 @@ const ASK = 'GET / HTTP/1.1\r\nHost: site.test\r\n\r\n'
 const decoder = new TextDecoder('latin1')
 
 async function securedBy(name: string, ...sets: string[]): Promise<World> {
+  return (await securing(name, ...sets)).world
+}
+
+async function securing(name: string, ...sets: string[]): Promise<{ world: World; secure: UpstreamTls }> {
   const world = await World.open(
     'listener.http.mode=reverse',
     `upstream.s.servers=${ORIGIN.address}:${ORIGIN.port}`,
@@ -28,7 +32,7 @@ async function securedBy(name: string, ...sets: string[]): Promise<World> {
   const secure = new UpstreamTls(machine, 's', { ca: '/ca.pem', verify: true, name, cert: '', key: '' })
   await secure.open()
   world.proxy.upstreams.find('site.test')!.group.servers[0].securing = secure
-  return world
+  return { world, secure }
 }
 
 /** What comes until `end` is in it. */
@@ -122,6 +126,41 @@ test('checks by HTTP speak TLS, too', async () => {
   await expect.poll(() => server.checked).toBe(true)
   expect([server.state, world.bugs]).toEqual(['up', []])
   world.proxy.close()
+})
+
+test('files that are read again count for the next exchange, whatever was connected before', async () => {
+  const { world, secure } = await securing('app.test')
+  const answered = async (inside: TlsSocket, count: number): Promise<void> => {
+    await heard(inside, '\r\n\r\n')
+    await inside.write(new TextEncoder().encode('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'))
+    await expect.poll(() => client.text.split('\r\n\r\nhi').length - 1).toBe(count)
+  }
+  const shaken = async (): Promise<TlsSocket> => await serving().accept((await world.origin(false)).socket)
+  const client = await world.client()
+  await client.send(ASK)
+  const first = await shaken()
+  await answered(first, 1)
+  await client.send(ASK)
+  await answered(first, 2)
+  expect(await secure.reload(world.proxy.origins)).toBe(undefined)
+  expect((await first.next()).done).toBe(true)
+  await client.send(ASK)
+  const second = await shaken()
+  // This one is in use when they are read.
+  await secure.reload(world.proxy.origins)
+  await answered(second, 3)
+  expect((await second.next()).done).toBe(true)
+  // Those of before stay where new ones are bad, and so do the connections.
+  await client.send(ASK)
+  const third = await shaken()
+  await answered(third, 4)
+  world.machine.files.put('/ca.pem', '')
+  await secure.reload(world.proxy.origins)
+  await client.send(ASK)
+  await answered(third, 5)
+  third.close()
+  await client.close()
+  expect(world.bugs).toEqual([])
 })
 
 test('connections with and without TLS are kept apart', async () => {
