@@ -134,7 +134,7 @@ beforeAll(async () => {
     },
     squid: { servers: [at(others[0]?.port ?? 1)] },
     tinyproxy: { servers: [at(others[1]?.port ?? 1)], credentials_file: join(folder, 'login') },
-    group: { servers: [at(victimPort), at(parent.port('free'))], check: 'tcp', check_interval: '100ms' },
+    group: { servers: [at(victimPort), at(parent.port('free'))], check: 'tcp', check_interval: '500ms' },
   }
   const names = Object.keys(parents)
   program = await Program.start({

@@ -116,7 +116,7 @@ test('a server that is killed and brought back costs no more than what it had in
   await using program = await Program.start({
     admin: WATCHED,
     listener: { www: { mode: 'reverse', address: '127.0.0.1:0' } },
-    upstream: { site: { servers: servers.map(address), check: 'http', check_interval: '100ms' } },
+    upstream: { site: { servers: servers.map(address), check: 'http', check_interval: '500ms' } },
   }, { addresses: 1 })
   const control = await ControlClient.of(program)
   const load = new Load(program.port('www'))
