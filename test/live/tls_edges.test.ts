@@ -142,6 +142,17 @@ describe.skipIf(missing !== '')(`TLS at the edges${missing}`, () => {
     return new Wire(socket, listener)
   }
 
+  test('who does not agree is refused, and nobody else hears of it', async () => {
+    const client = await inside('site')
+    const at = `127.0.0.1:${program.port('site')}`
+    for (const offer of ['-alpn h2', '-tls1_1', '-cipher NULL-SHA256@SECLEVEL=0 -tls1_2']) {
+      await shell(`echo | openssl s_client -connect ${at} -servername a.test ${offer} 2>&1`)
+    }
+    await client.send('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n')
+    expect((await client.message('response'))?.line).toBe('HTTP/1.1 200 OK')
+    client.close()
+  })
+
   test('SOCKS inside TLS', async () => {
     const client = await inside('socks')
     await client.send(Uint8Array.of(5, 1, 0))
