@@ -1,34 +1,21 @@
 /** Nothing to connect from: that says nothing of the servers, and the next of them is tried. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { configureSync, resetSync } from '@logtape/logtape'
+import { expect, test } from 'vitest'
 import type { Server } from '../../core/flow/group.ts'
+import { Diagnostics } from '../../core/proxy/diagnostics.ts'
 import type { SystemFailureCode } from '../../core/runtime.ts'
-import { type Peer } from '../memory/peer.ts'
+import type { Peer } from '../memory/peer.ts'
 import { ask, SERVERS, Site } from './site.ts'
 import { get, ORIGIN, World } from './world.ts'
-
-const said: string[] = []
-
-beforeEach(() => {
-  said.length = 0
-  const collect = ({ rawMessage, properties }: { rawMessage: unknown; properties: Record<string, unknown> }) =>
-    void said.push(`${rawMessage} ${properties.why ?? ''}`)
-  configureSync({
-    sinks: { said: collect },
-    loggers: [
-      { category: ['exaproxy', 'outgoing'], sinks: ['said'] },
-      { category: ['logtape', 'meta'], lowestLevel: 'fatal', sinks: [] },
-    ],
-  })
-})
-afterEach(() => resetSync())
 
 const SPENT: readonly SystemFailureCode[] = ['not-available', 'in-use', 'exhausted']
 const blamed = (servers: readonly Server[]): unknown[] => servers.map(({ state, failures }) => [state, failures])
 
 test.each(SPENT)('%s: 503, said once in a while', async (code) => {
   const world = await World.open('outgoing.bind4=192.0.2.3')
-  world.machine.network.road(ORIGIN.address, code)
+  const { machine } = world
+  const diagnostics = await Diagnostics.open(machine, { level: 'warning', destination: 'stderr' })
+  const said = (): string[] => machine.errors.text.match(/no free .*/g) ?? []
+  machine.network.road(ORIGIN.address, code)
   const client = await world.client()
   const asks = async (): Promise<void> => {
     await client.send(get())
@@ -36,14 +23,15 @@ test.each(SPENT)('%s: 503, said once in a while', async (code) => {
   }
   await asks()
   await asks()
-  const words = 'no free address, port or socket to connect from: {why} '
-  expect(said).toEqual([`${words}origin.test (198.51.100.1) port 80: ${code} from 192.0.2.3`])
+  const where = 'origin.test (198.51.100.1) port 80'
+  expect(said()).toEqual([`no free address, port or socket to connect from: ${where}: ${code} from 192.0.2.3`])
   await world.pass(61_000)
   await client.close()
   const later = await world.client()
   await later.send(get())
   await later.news()
-  expect(said.length).toBe(2)
+  await diagnostics.close()
+  expect(said().length).toBe(2)
   await later.close()
   expect(world.seen.map(({ failure }) => failure)).toEqual(Array(3).fill('source-unavailable'))
   expect(await world.leftovers()).toEqual([])
