@@ -7,6 +7,7 @@ import { NameServer } from './name_server.ts'
 import { Origin, type Script } from './origin.ts'
 import { Program } from './program.ts'
 import { RawClient } from './raw.ts'
+import { until } from './waiting.ts'
 import { type Message, statusOf, valueOf } from './wire.ts'
 
 /** Answers with the addresses of the connection: whence it came, and where it came to. */
@@ -130,13 +131,12 @@ describe('the program', () => {
       expect(summary(answer)).toEqual([503, 'proxy_internal_error'])
       expect(answer.body.toString()).toContain('This proxy has no free address, port or socket to connect from.')
     }
-    const told = program.diagnostics.match(/no free address, port or socket to connect from: .*/g)
-    expect(told).toEqual([expect.stringContaining(`from ${LOST}`)])
     const control = await ControlClient.of(program)
-    const metrics = await control.metrics()
-    const { samples } = metrics.families.get('exaproxy_failures_total')!
-    expect(samples.filter(({ labels, value }) => value > 0 && labels.failure === 'source-unavailable')).toMatchObject([
-      { labels: { who: 'proxy' }, value: 2 },
-    ])
+    const labels = { failure: 'source-unavailable', who: 'proxy' }
+    const counted = async () => (await control.metrics()).value('failures_total', labels)
+    await until(async () => await counted() === 2, 'both failures to be counted')
+    const told = () => program.diagnostics.match(/no free address, port or socket to connect from: .*/g) ?? []
+    await program.until(() => told().length > 0, 'it to be logged')
+    expect(told()).toEqual([expect.stringContaining(`from ${LOST}`)])
   })
 })
