@@ -154,6 +154,7 @@ export function wordsOf(error: unknown): string {
 interface Certificate {
   subject?: { CN?: string | string[] }
   fingerprint256?: string
+  valid_to?: string
 }
 
 function factsOf(secure: TLSSocket, judged: boolean): TlsAgreement {
@@ -170,9 +171,11 @@ function factsOf(secure: TLSSocket, judged: boolean): TlsAgreement {
   }
 }
 
+export const EXPIRED = "the client's certificate: it has expired"
+
 /** Of a server: why the certificate of its client will not do, or ''. */
 export function refusalOf(secure: TLSSocket, required: boolean): string {
-  const certificate = secure.getPeerCertificate() as { subject?: unknown } | null
+  const certificate = secure.getPeerCertificate() as Certificate | null
   if (certificate?.subject === undefined) return required ? 'the client gave no certificate' : ''
   if (secure.authorized) return ''
   const { ssl, authorizationError } = secure as unknown as {
@@ -181,6 +184,8 @@ export function refusalOf(secure: TLSSocket, required: boolean): string {
   }
   const found = ssl?.verifyError === undefined ? authorizationError ?? 'not verified' : ssl.verifyError()
   if (!found) return ''
+  // Deno says of such a one that its issuer is not known.
+  if (Date.parse(certificate.valid_to ?? '') < Date.now()) return EXPIRED
   const { message, code } = found as { message?: string; code?: string }
   return `the client's certificate: ${message ?? code ?? String(found)}`
 }

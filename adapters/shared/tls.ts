@@ -4,7 +4,7 @@ import process from 'node:process'
 import * as nodeTls from 'node:tls'
 import type { Socket, Tls, TlsClientOptions, TlsIdentity, TlsServer, TlsServerOptions } from '../../core/runtime.ts'
 import { SystemFailure } from '../../core/runtime.ts'
-import { refusalOf, SecureSocket, wordsOf } from './secure_socket.ts'
+import { EXPIRED, refusalOf, SecureSocket, wordsOf } from './secure_socket.ts'
 import { Wire } from './wire.ts'
 
 const PROTOCOLS = ['http/1.1']
@@ -142,7 +142,7 @@ function refusalOfResumed(secure: nodeTls.TLSSocket, authorities: string): strin
   const client = `${authorities} ${fingerprint}`
   const until = secure.isSessionReused() ? found.get(client) : Date.parse(end)
   if (until === undefined) return "the client's certificate: its session was begun where others are trusted"
-  if (!(until > Date.now())) return "the client's certificate: it has expired"
+  if (!(until > Date.now())) return EXPIRED
   found.delete(client)
   if (found.size >= CLIENTS) found.delete(found.keys().next().value!)
   found.set(client, until)
