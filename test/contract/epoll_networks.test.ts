@@ -1,12 +1,11 @@
 /** What the epoll engine tells the kernel of sockets, and what netfilter tells it: asked of the kernel itself. */
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { type ConnectOptions, type Endpoint, type Runtime, SystemFailure } from '../../core/runtime.ts'
 import { Network, networkLacking, type Space } from '../live/network.ts'
 import type { Libc } from '../../adapters/linux/libc.ts'
 import { epoll, libc } from './epoll.ts'
-import { portAsListed } from './networks.ts'
+import { listed, portAsListed } from './networks.ts'
 import { accept, failure, type Family, settles, withListener, withPair } from './pairs.ts'
 import { answer, programs } from './programs.ts'
 
@@ -30,11 +29,10 @@ function option(socket: unknown, level: number, name: number): number {
 const foreign: Readonly<Record<4 | 6, string>> = { 4: '192.0.2.77', 6: '2001:db8::77' }
 
 /** The local addresses, as Linux writes them, of connections that wait for an answer from this port. */
-function waitingFor(port: number): string[] {
-  const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => readFileSync(path, 'latin1').split('\n'))
-  return lines.map((line) => line.trim().split(/ +/))
-    .filter(([, , peer, state]) => state === '02' && peer?.endsWith(portAsListed(port)))
-    .map(([, local]) => local!.split(':')[0]!)
+function waitingFor(port: number): Set<string> {
+  const theirs = portAsListed(port)
+  const waits = ([, , peer, state]: readonly string[]): boolean => state === '02' && peer!.endsWith(theirs)
+  return new Set(listed(['/proc/net/tcp', '/proc/net/tcp6'], waits).map(([, local]) => local!.split(':')[0]!))
 }
 
 describe.skipIf(libc === null)(`sockets of the epoll engine${why}`, async () => {
@@ -83,7 +81,7 @@ describe.skipIf(libc === null)(`sockets of the epoll engine${why}`, async () => 
           const connecting = runtime.connect(listener.at, { from, transparent: true })
           const failed = failure(() => connecting.socket)
           expect(await settles(runtime, connecting.socket)).toBe(false)
-          expect(waitingFor(listener.at.port)).toEqual([hex])
+          expect(waitingFor(listener.at.port)).toEqual(new Set([hex]))
           connecting.cancel()
           expect(await failed).toBe('cancelled')
         }),

@@ -52,16 +52,27 @@ const python = lacking('python3')
 export const portAsListed = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`
 
 /**
+ * The words of the lines of Linux's lists of sockets that are `meant`. The kernel writes a list piece by piece while it changes:
+ * a line may be there twice, or missing, and then it is read again.
+ */
+export function listed(paths: readonly string[], meant: (words: readonly string[]) => boolean): string[][] {
+  for (let i = 0; i < 10; i++) {
+    const lines = paths.flatMap((path) => readFileSync(path, 'latin1').split('\n'))
+    const found = lines.map((line) => line.trim().split(/ +/)).filter(meant)
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+/**
  * As Linux tells of a connection over IPv4: when the timer of keep-alive rings, hundredths of a second.
  * Both ends say which: one local port may serve several peers, also those of the tests beside this one.
  */
 function keepAliveOf({ local, peer }: Socket): number | null {
-  const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n').map((line) => line.trim().split(/ +/))
-  const found = lines.filter(([, ours, theirs]) =>
-    ours?.endsWith(portAsListed(local.port)) && theirs?.endsWith(portAsListed(peer.port))
-  )
-  expect(found).toHaveLength(1)
-  const [kind, when] = found[0]![5]!.split(':')
+  const [ours, theirs] = [portAsListed(local.port), portAsListed(peer.port)]
+  const is = ([, from, to]: readonly string[]) => from !== undefined && from.endsWith(ours) && to!.endsWith(theirs)
+  const [line] = listed(['/proc/net/tcp'], is)
+  const [kind, when] = line![5]!.split(':')
   return kind === '02' ? parseInt(when!, 16) : null
 }
 
