@@ -3,10 +3,10 @@
 import { Buffer } from 'node:buffer'
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -62,13 +62,23 @@ export function curl(...words: string[]): Promise<Finished> {
   return run('curl', ['-sS', '--noproxy', '', '--max-time', '50', ...words])
 }
 
-/** A port that was free a moment ago, on both families. */
+/** Below these are those of services, above them those that Linux gives to whoever asks for any (ip_local_port_range). */
+const PORTS = { from: 12_000, count: 20_000 }
+let chosen = randomInt(PORTS.count)
+
+/** A port of loopback, of both families, that is free and stays so: nobody is given it who asks for any. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.from + chosen++ % PORTS.count
+    if (await isFree(port, '127.0.0.1') && await isFree(port, '::1')) return port
+  }
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '::', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return port
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, host, () => server.close(() => resolve(true)))
+  })
 }
 
 const daemons = new Set<ChildProcess>()
