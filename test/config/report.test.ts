@@ -21,7 +21,8 @@ const shortTime = timeIn('ms', 's')
 const port = fc.integer({ min: 1, max: 32_000 })
 const range = fc.tuple(port, fc.integer({ min: 0, max: 32_000 })).map(([first, more]) => `${first}-${first + more}`)
 const four = fc.ipV4()
-const six = fc.ipV6().filter((text) => !text.includes('.'))
+/** Not of a link: those need its name behind them. */
+const six = fc.ipV6().filter((text) => !text.includes('.') && !/^fe[89ab]/i.test(text))
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,9}(\.[a-z][a-z0-9-]{0,9}[a-z0-9]){0,2}$/)
 const path = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
   .map((text) => `/${text}`).filter((text) => !text.includes('\0'))
@@ -55,7 +56,9 @@ const VALUES: Record<string, fc.Arbitrary<unknown>> = {
   'upstream.all.hosts': fc.uniqueArray(fc.tuple(fc.constantFrom('', '*.'), name).map((of) => of.join('')), {
     minLength: 1,
   }),
-  'upstream.all.servers': fc.array(fc.tuple(fc.oneof(four, name), port).map((of) => of.join(':')), { minLength: 1 }),
+  'upstream.all.servers': fc.uniqueArray(fc.tuple(fc.oneof(four, name), port).map((of) => of.join(':')), {
+    minLength: 1,
+  }),
   'access_log.destination': path,
 }
 
