@@ -1,14 +1,10 @@
 /** A connected UDP socket on node:dgram. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { withoutZone } from '../../core/bytes/address.ts'
 import type { Datagram, Endpoint } from '../../core/runtime.ts'
 import { ipEndpoint } from './endpoint.ts'
 import { closed, systemFailure } from './failure.ts'
 import { DONE, plain } from './pushed.ts'
-
-function withoutZone(address: string): string {
-  const percent = address.indexOf('%')
-  return percent < 0 ? address : address.slice(0, percent)
-}
 
 /** Packets waiting unpulled; more are dropped, as the kernel would. */
 const QUEUE = 64

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import process from 'node:process'
+import { withoutZone } from '../../core/bytes/address.ts'
 import type { SignalName } from '../../core/runtime.ts'
 import { canonical } from './endpoint.ts'
 
@@ -55,7 +56,7 @@ export const interfaces = lasting(networkInterfaces)
 export function addresses(): string[] {
   const found = new Set<string>()
   for (const interface_ of Object.values(interfaces())) {
-    for (const { address } of interface_ ?? []) found.add(canonical(address.split('%')[0]))
+    for (const { address } of interface_ ?? []) found.add(canonical(withoutZone(address)))
   }
   return [...found]
 }

@@ -126,8 +126,7 @@ function readBytes(text: string): Uint8Array | null {
  */
 export function readAddress(text: string, into: Uint8Array): 0 | 4 | 16 {
   if (!text.includes(':')) return text.length <= 15 && readFour(text, 0, into, 0) ? 4 : 0
-  const percent = text.indexOf('%')
-  const bare = percent < 0 ? text : text.slice(0, percent)
+  const bare = withoutZone(text)
   if (bare.length > 45) return 0
   into.fill(0)
   if (!readSix(bare, into)) return 0

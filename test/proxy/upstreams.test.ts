@@ -397,28 +397,8 @@ describe('limits', () => {
     expect(await site.leftovers()).toEqual([])
   })
 
-  test('with a cookie, its own server is waited for until it is down', async () => {
-    const site = await Site.open('max_connections=1', 'queue=1', 'sticky=cookie', 'balance=first')
-    const one = await site.world.client()
-    await one.send(ask())
-    const first = await site.world.origin()
-    await first.send(OK)
-    const cookie = cookieIn(await one.news())
-    await one.send(ask('/2'))
-    const other = await site.world.client()
-    await other.send(ask('/3', `Cookie: ${cookie}\r\n`))
-    expect(site.counts()).toEqual([[1, 2, 0], [0, 0, 0]])
-    site.group.judged(site.group.servers[0], false)
-    const second = await site.second()
-    await second.send(OK)
-    expect(second.text).toContain('GET /3')
-    expect(other.text).toMatch(/^HTTP\/1.1 200 /)
-    await first.send(OK)
-    for (const client of [one, other]) await client.close()
-    expect(await site.leftovers()).toEqual([])
-  })
-
-  test('with a cookie, its own server is waited for', async () => {
+  /** A client comes back to the first server by its cookie, while that has as many as it may. */
+  async function returning() {
     const site = await Site.open('max_connections=1', 'queue=1', 'sticky=cookie', 'balance=first')
     const one = await site.world.client()
     await one.send(ask())
@@ -430,6 +410,23 @@ describe('limits', () => {
     const other = await site.world.client()
     await other.send(ask('/3', `Cookie: ${cookie}\r\n`))
     expect(site.counts()).toEqual([[1, 2, 0], [0, 0, 0]])
+    return { site, first, one, other }
+  }
+
+  test('with a cookie, its own server is waited for until it is down', async () => {
+    const { site, first, one, other } = await returning()
+    site.group.judged(site.group.servers[0], false)
+    const second = await site.second()
+    await second.send(OK)
+    expect(second.text).toContain('GET /3')
+    expect(other.text).toMatch(/^HTTP\/1.1 200 /)
+    await first.send(OK)
+    for (const client of [one, other]) await client.close()
+    expect(await site.leftovers()).toEqual([])
+  })
+
+  test('with a cookie, its own server is waited for', async () => {
+    const { site, first, one, other } = await returning()
     await first.send(OK)
     await settle(12)
     expect(first.text).toContain('GET /3')

@@ -224,19 +224,42 @@ async function trickle(world: World, peer: Peer, ms: number, times = 5): Promise
 
 const LONG = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`
 
-test('origin: one that reads slowly is waited for, as long as it reads', async () => {
-  const world = await tellingWorld()
+/** One that is not read, and one that is read slowly for a while, which is waited for as long as it lasts. */
+const READERS = [
+  { how: 'reads nothing', open: () => World.open(...LIMITS), read: async () => {} },
+  { how: 'reads slowly, and then nothing', open: tellingWorld, read: trickle },
+]
+
+test.each(READERS)('origin: one that $how is given up, 504', async ({ open, read }) => {
+  const world = await open()
   const [client, origin] = await world.asked(upload(1_000_000))
   origin.pause()
   const sending = client.send('x'.repeat(1_000_000)).catch(() => {})
-  await trickle(world, origin, 29_000)
+  await read(world, origin, 29_000)
   await world.pass(29_000)
-  expect(await client.news()).toBe('')
+  expect(client.text).toBe('')
   await world.pass(2 * SLACK)
   expect(await client.news()).toMatch(/^HTTP\/1.1 504 /)
   expect(world.seen).toMatchObject([{ status: 504, failure: 'origin-idle' }])
   await world.pass(5000)
   await sending
+  await client.close()
+  expect(await world.leftovers()).toEqual([])
+})
+
+test.each(READERS)('reader: a client that $how is cut, and so is the origin', async ({ open, read }) => {
+  const world = await open()
+  const [client, origin] = await world.asked()
+  client.pause()
+  const sending = origin.send(LONG)
+  void sending.catch(() => {})
+  await read(world, client, 19_000)
+  await world.pass(19_000)
+  expect(world.context.clients.size).toBe(1)
+  await world.pass(2 * SLACK)
+  expect(world.context.clients.size).toBe(0)
+  await expect(sending).rejects.toThrow('reset')
+  expect(world.seen).toMatchObject([{ status: 200, failure: 'client-left', result: 'TCP_MISS_ABORTED' }])
   await client.close()
   expect(await world.leftovers()).toEqual([])
 })
@@ -253,23 +276,6 @@ test('response: the time begins when the request has gone out', async () => {
   expect(await client.news()).toMatch(/^HTTP\/1.1 504 /)
   expect(world.seen).toMatchObject([{ status: 504, failure: 'response-timeout' }])
   await world.pass(5000)
-  await client.close()
-  expect(await world.leftovers()).toEqual([])
-})
-
-test('reader: one that reads slowly is waited for, as long as it reads', async () => {
-  const world = await tellingWorld()
-  const [client, origin] = await world.asked()
-  client.pause()
-  const sending = origin.send(LONG)
-  void sending.catch(() => {})
-  await trickle(world, client, 19_000)
-  await world.pass(19_000)
-  expect(world.context.clients.size).toBe(1)
-  await world.pass(2 * SLACK)
-  expect(world.context.clients.size).toBe(0)
-  await expect(sending).rejects.toThrow('reset')
-  expect(world.seen).toMatchObject([{ status: 200, failure: 'client-left' }])
   await client.close()
   expect(await world.leftovers()).toEqual([])
 })
@@ -292,43 +298,11 @@ test.each(['client', 'origin'] as const)('tunnel: slow reading by the %s is no s
   expect(await world.leftovers()).toEqual([])
 })
 
-test('origin: one that stops reading is given up, 504', async () => {
-  const world = await World.open(...LIMITS)
-  const [client, origin] = await world.asked(upload(1_000_000))
-  origin.pause()
-  const sending = client.send('x'.repeat(1_000_000)).catch(() => {})
-  await world.pass(29_000)
-  expect(client.text).toBe('')
-  await world.pass(2 * SLACK)
-  expect(await client.news()).toMatch(/^HTTP\/1.1 504 /)
-  expect(world.seen).toMatchObject([{ status: 504, failure: 'origin-idle' }])
-  await world.pass(5000)
-  await sending
-  await client.close()
-  expect(await world.leftovers()).toEqual([])
-})
-
-test('reader: a client that stops reading is cut, and so is the origin', async () => {
-  const world = await World.open(...LIMITS)
-  const [client, origin] = await world.asked()
-  client.pause()
-  const sending = origin.send(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`)
-  void sending.catch(() => {})
-  await world.pass(19_000)
-  expect(world.context.clients.size).toBe(1)
-  await world.pass(2 * SLACK)
-  expect(world.context.clients.size).toBe(0)
-  await expect(sending).rejects.toThrow('reset')
-  expect(world.seen).toMatchObject([{ status: 200, failure: 'client-left', result: 'TCP_MISS_ABORTED' }])
-  await client.close()
-  expect(await world.leftovers()).toEqual([])
-})
-
 test('reader: one that goes on sending its body is cut all the same', async () => {
   const world = await World.open(...LIMITS)
   const [client, origin] = await world.asked(`${upload(100)}x`)
   client.pause()
-  const sending = origin.send(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`)
+  const sending = origin.send(LONG)
   void sending.catch(() => {})
   await world.pass(10_000)
   await client.send('x'.repeat(98))
